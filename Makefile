@@ -1,0 +1,44 @@
+# The two commands of the README (demo, test) and what developers need beside them.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: demo test unit lint types bench clean
+
+demo: $(VENV)/.demo
+	$(BIN)/jupyter-gemini demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m tests.prepare
+	$(BIN)/python -m pytest -n auto -m "not browser and not slow"
+	$(BIN)/python -m pytest -m "slow and not browser"
+	$(BIN)/python -m pytest -m browser
+
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto -m "not browser and not slow and not kernel and not local_model"
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+# pip runs only when pyproject.toml changed, so a second run needs no network.
+$(VENV)/.demo: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "gemini_magic needs Python 3.11 or newer"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[lab,local]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.demo
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist

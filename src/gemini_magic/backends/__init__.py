@@ -1,0 +1,1 @@
+"""One module per protocol: how a request travels to a service, and its answer back."""

@@ -1,0 +1,56 @@
+"""What every backend offers, so that the engine need not know which one it talks to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gemini_magic.types import BackendEvent, Request
+
+#: Seconds that a connection may take to be made.
+CONNECT_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model as its service lists it; token limits are None where the service does not say."""
+
+    name: str
+    label: str = ""
+    input_limit: int | None = None
+    output_limit: int | None = None
+
+
+class Backend(Protocol):
+    """A connection to one configured service. Used on one event loop; opened lazily.
+
+    Every failure of the service leaves a backend as ``errors.WireError``; what never reached the
+    wire (a missing package, weights or key) as a ``GeminiMagicError``.
+    """
+
+    @property
+    def host(self) -> str:
+        """Where prompts go, for people: a host name, or "this machine"."""
+
+    def warm_up(self) -> None:
+        """Import what the first request needs; no network."""
+
+    def stream(
+        self, request: Request, model: str, *, timeout: float
+    ) -> AsyncIterator[BackendEvent]:
+        """Ask ``model``; one generate call, no hidden retry. Ends with one ``Ended``.
+
+        ``timeout`` is the longest silence in seconds that is waited out. Closing the iterator
+        closes the connection. An answer whose end the service did not announce ends with
+        ``Ended(CUT)``.
+        """
+
+    async def count_tokens(self, request: Request, model: str) -> int | None:
+        """The request's input tokens as the service counts them; None where it cannot."""
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """The models that the service lists."""
+
+    async def aclose(self) -> None:
+        """Close all connections."""

@@ -1,0 +1,241 @@
+"""A real model on this machine: makes sure that its process runs, and asks it as any other service.
+
+The process is shared by all kernels of the user (``rendezvous``), holds the model
+(``local_server``), and is asked through the ``openai`` backend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gemini_magic.backends import local_process, rendezvous, weights
+from gemini_magic.backends.base import ModelInfo
+from gemini_magic.backends.local_process import Spec
+from gemini_magic.errors import MissingWeights, UsageError, WireError
+from gemini_magic.types import CUT, BackendEvent, Ended, Notice, Request, Waiting
+
+if TYPE_CHECKING:
+    from gemini_magic.backends.openai import OpenAIBackend
+
+WARNING = "tiny local model: may be wrong"
+LOADING = "loading the local model …"
+#: Seconds within which a running process is found; only a longer wait is told.
+_AT_ONCE = 0.2
+
+
+class LocalBackend:
+    """The embedded model.
+
+    ``weights`` is a name of the catalogue or a GGUF file's path, ``context`` in tokens;
+    ``idle_minutes`` is how long the process outlives its last use.
+    """
+
+    def __init__(self, weights: str, *, context: int = 4096, idle_minutes: float = 10) -> None:
+        self._weights = weights
+        self._context = context
+        self._idle_minutes = idle_minutes
+        self._wire: OpenAIBackend | None = None
+        self._wire_of: tuple[str, str] | None = None
+
+    @property
+    def host(self) -> str:
+        return "this machine"
+
+    async def stream(
+        self, request: Request, model: str, *, timeout: float
+    ) -> AsyncIterator[BackendEvent]:
+        """See ``Backend.stream``. Raises MissingWeights, MissingExtra, UnknownModel, UsageError or
+        ConfigError before anything is sent; never downloads weights.
+        """
+        spec = self._spec(model)
+        _text_only(request)
+        given_up = threading.Event()
+        ensuring = asyncio.ensure_future(
+            asyncio.to_thread(local_process.ensure, spec, given_up.is_set)
+        )
+        try:
+            await asyncio.wait([ensuring], timeout=_AT_ONCE)
+            if not ensuring.done():
+                yield Waiting(LOADING)
+                await asyncio.to_thread(importlib.import_module, "openai")  # costs a second
+            child, stopped = await asyncio.shield(ensuring)
+        finally:
+            given_up.set()
+            if not ensuring.done():  # it ends by itself within moments; nobody waits for it
+                ensuring.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if stopped:
+            yield Notice(f"local model switched from {', '.join(stopped)} to {child.model}")
+        yield Notice(WARNING)
+        if request.settings.thinking is not None:
+            yield Notice("thinking left out: the local model cannot")
+            request = replace(request, settings=replace(request.settings, thinking=None))
+        answer = (await self._connection(child)).stream(request, child.model, timeout=timeout)
+        async with contextlib.aclosing(answer):  # type: ignore[type-var]
+            async for event in answer:
+                cut = isinstance(event, Ended) and event.finish_reason == CUT
+                if cut and not rendezvous.alive(child):
+                    raise WireError("stream", detail="the local model's process has ended")
+                yield event
+
+    async def count_tokens(self, request: Request, model: str) -> int | None:
+        """The input tokens as the running model counts them; None while it is not running."""
+        spec = self._spec(model)
+        _text_only(request)
+        return await asyncio.to_thread(_count, spec, request)
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """The weights that are on this machine."""
+        rows = [state.weights for state in weights.status() if state.path]
+        return [ModelInfo(r.name, r.label, input_limit=self._limit(r.context)) for r in rows]
+
+    async def aclose(self) -> None:
+        """Close the connections; the process stays, other kernels may use it."""
+        wire, self._wire, self._wire_of = self._wire, None, None
+        if wire is not None:
+            await wire.aclose()
+
+    def _limit(self, trained: int) -> int:
+        return min(self._context, trained)
+
+    def _spec(self, model: str) -> Spec:
+        """What to run for ``model``; raises where it cannot run here."""
+        name = model or self._weights
+        path = weights.find(name)
+        if path is None:
+            if weights.is_path(name):
+                raise MissingWeights(f"there is no file {name}.", "choose another: %gemini local")
+            label = weights.lookup(name).label
+            raise MissingWeights(
+                f"{label} is not on this machine yet.",
+                f"run: %gemini local install{'' if name == weights.default() else ' ' + name}",
+            )
+        local_process.check_machine()
+        row = weights.known().get(name)
+        return Spec(
+            model=row.name if row else path.stem,
+            path=path,
+            sha256=row.sha256 if row else "",
+            context=self._limit(row.context) if row else self._context,
+            fenced_tools=row.fenced_tools if row else False,
+            idle_seconds=self._idle_minutes * 60,
+        )
+
+    async def _connection(self, child: rendezvous.Child) -> OpenAIBackend:
+        if self._wire is None or self._wire_of != (child.url, child.key):
+            await self.aclose()
+            self._wire, self._wire_of = _loopback(child), (child.url, child.key)
+        return self._wire
+
+
+def _loopback(child: rendezvous.Child) -> OpenAIBackend:
+    """The backend for a process of ours. A proxy of the environment never sees its key."""
+    import openai
+
+    from gemini_magic.backends.openai import OpenAIBackend
+    from gemini_magic.keys import Secret
+
+    class Loopback(OpenAIBackend):
+        def _client(self) -> openai.AsyncOpenAI:
+            if self._opened is None:
+                direct = openai.DefaultAsyncHttpxClient(trust_env=False)
+                self._opened = super()._client().with_options(http_client=direct)
+            return self._opened
+
+    return Loopback(f"{child.url}/v1", Secret(child.key), extra_settings=("top_k",))
+
+
+def _text_only(request: Request) -> None:
+    for message in request.messages:
+        for part in message.parts:
+            if part.data is not None:
+                raise UsageError(
+                    f"the local model reads text only, and the prompt holds {part.mime_type}.",
+                    "ask a backend that can, such as Google's: -m gemini-2.5-flash",
+                )
+
+
+def _count(spec: Spec, request: Request) -> int | None:
+    child = local_process.running(spec)
+    if child is None:
+        return None
+    system = [] if request.system is None else [{"role": "system", "content": request.system}]
+    messages = [
+        {"role": "assistant" if message.role == "model" else "user", "content": message.text}
+        for message in request.messages
+    ]
+    prompt = local_process.ask(child, "/apply-template", {"messages": [*system, *messages]})
+    if not prompt:
+        return None
+    content = {"content": prompt["prompt"], "add_special": True, "parse_special": True}
+    counted = local_process.ask(child, "/tokenize", content)
+    return len(counted["tokens"]) if counted else None
+
+
+# --- %gemini local ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Weights known or running here; sizes in bytes, ``uptime`` in seconds."""
+
+    name: str
+    label: str
+    path: Path | None
+    size: int
+    partial: int = 0
+    pid: int | None = None
+    loading: bool = False
+    uptime: float | None = None
+    memory: int | None = None
+
+
+def status() -> list[Status]:
+    """Every row of the catalogue and every file of the user's own that runs now."""
+    running: dict[str, rendezvous.Child] = {}
+    for place in rendezvous.everyone():
+        child = rendezvous.read(place)
+        if child and rendezvous.alive(child):
+            running[child.path] = child
+    found = []
+    for state in weights.status():
+        row = state.weights
+        child = running.pop(str(state.path), None)
+        found.append(
+            Status(row.name, row.label, state.path, row.size, state.partial, **_running(child))
+        )
+    for path, child in running.items():
+        file = Path(path)
+        size = file.stat().st_size if file.exists() else 0
+        found.append(Status(child.model, "a file of your own", file, size, **_running(child)))
+    return found
+
+
+def _running(child: rendezvous.Child | None) -> dict[str, Any]:
+    if child is None:
+        return {}
+    return {
+        "pid": child.pid,
+        "loading": not child.url,
+        "uptime": max(0.0, time.time() - child.started),
+        "memory": rendezvous.memory(child.pid),
+    }
+
+
+def stop() -> list[str]:
+    """End every process that runs a model; the names of the models."""
+    ended = []
+    for place in rendezvous.everyone():
+        with rendezvous.held(rendezvous.lock_of(place)):
+            child = rendezvous.read(place)
+            if child and rendezvous.alive(child):
+                ended.append(child.model)
+            rendezvous.end(place)
+    return ended

@@ -1,0 +1,97 @@
+"""Turns what the SDKs and their HTTP library raise into ``WireError``, by its shape.
+
+Nothing is imported for it: an SDK's exceptions are told by their attributes and class names, so
+that both SDKs, in several versions and on several HTTP libraries, need no more than this page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from gemini_magic.errors import WireError, WirePhase
+
+_CONNECT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
+_SEND = {"WriteError", "WriteTimeout"}
+_READ = {
+    "ReadError", "ReadTimeout", "RemoteProtocolError", "LocalProtocolError", "CloseError",
+    "DecodingError", "APIConnectionError", "APITimeoutError", "APIError", "JSONDecodeError",
+    "UnknownApiResponseError", "APIResponseValidationError", "StreamClosed", "TransportError",
+    "RefreshError", "DefaultCredentialsError",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an answer has come: ``streaming`` once a part of it was there."""
+
+    streaming: bool = False
+
+
+@contextmanager
+def wire_failures() -> Iterator[Progress]:
+    """Within it, what an SDK raises about the wire leaves as a ``WireError``."""
+    progress = Progress()
+    try:
+        yield progress
+    except WireError:
+        raise
+    except Exception as error:
+        told = wire_error(error, streaming=progress.streaming)
+        if told is None:
+            raise
+        raise told from None
+
+
+def wire_error(error: BaseException, *, streaming: bool) -> WireError | None:
+    """The failure as a ``WireError``, or None where it is none of the wire's.
+
+    ``streaming`` says whether a part of the answer had come already.
+    """
+    late: WirePhase = "stream" if streaming else "headers"
+    for one in _chain(error):
+        status = _status(one)
+        if status is not None:
+            body, headers = _answer(one)
+            return WireError(late, status, body, headers, _words(one))
+    names = {cls.__name__ for one in _chain(error) for cls in type(one).__mro__}
+    words = next((text for one in reversed(list(_chain(error))) if (text := _words(one))), "")
+    if names & _CONNECT:
+        return WireError("connect", detail=words)
+    if names & _SEND:
+        return WireError("send", detail=words)
+    if names & _READ:
+        body, headers = _answer(error)
+        return WireError(late, None, body, headers, words)
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    for _ in range(8):
+        if seen is None:
+            return
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _status(error: BaseException) -> int | None:
+    for name in ("status_code", "code"):
+        value = getattr(error, name, None)
+        if isinstance(value, int) and 100 <= value < 1000:
+            return value
+    return None
+
+
+def _answer(error: BaseException) -> tuple[Any, dict[str, str]]:
+    body = getattr(error, "details", None) or getattr(error, "body", None)
+    response = getattr(error, "response", None)
+    headers = getattr(response, "headers", None) or {}
+    return body, {str(key).lower(): str(value) for key, value in headers.items()}
+
+
+def _words(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text[:300] or type(error).__name__

@@ -1,0 +1,102 @@
+"""``jupyter gemini demo``: run the quickstart notebook on the embedded model, and show it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from gemini_magic.errors import GeminiMagicError
+from gemini_magic.notebook import local_command
+
+_MODEL = "qwen2.5-coder-0.5b"
+
+
+def add_to(commands: Any) -> None:
+    text = "run the quickstart notebook on the model on this machine, and show its answers"
+    command = commands.add_parser("demo", help=text, description=text)
+    command.add_argument("notebook", nargs="?", type=Path, help="another notebook to run")
+    command.set_defaults(do=demo)
+
+
+def demo(arguments: argparse.Namespace) -> None:
+    """Install the weights if they are missing, execute the notebook, print what it shows.
+
+    Raises ``GeminiMagicError`` where a cell fails.
+    """
+    from gemini_magic.backends import weights
+
+    notebook = arguments.notebook or quickstart()
+    if weights.find(_MODEL) is None:
+        print("The model is fetched once:")
+        local_command.install(None, _MODEL)
+    os.environ["GEMINI_MAGIC_MODEL"] = f"local:{_MODEL}"
+    _execute(notebook)
+    print(f"\nOpen it in JupyterLab: {_lab()} {_shown(notebook)}")
+
+
+def quickstart() -> Path:
+    """The quickstart notebook: in the wheel, or in the source tree beside the package."""
+    package = Path(__file__).parents[1]
+    inside = package / "notebooks" / "quickstart.ipynb"
+    return inside if inside.exists() else package.parents[1] / "notebooks" / "quickstart.ipynb"
+
+
+def _execute(path: Path) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except OSError as error:
+        raise GeminiMagicError(f"cannot read {path}: {error.strerror}.") from None
+
+    def before(cell: Any, cell_index: int) -> None:
+        if cell.cell_type == "markdown":
+            print(f"\n{cell.source}")
+        else:
+            print("\n" + textwrap.indent(cell.source, "│ "), flush=True)
+
+    def after(cell: Any, cell_index: int, execute_reply: Any) -> None:
+        for output in cell.outputs:
+            print(_text(output).rstrip("\n"), flush=True)
+
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=before,
+        on_cell_executed=after,
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise GeminiMagicError(f"a cell failed: {error.ename}: {error.evalue}") from None
+
+
+def _text(output: Any) -> str:
+    """An output as text for the terminal."""
+    if output.output_type == "stream":
+        return str(output.text)
+    if output.output_type == "error":
+        return "\n".join(output.traceback)
+    return str(output.data.get("text/plain", ""))
+
+
+def _lab() -> str:
+    """The command that opens JupyterLab of this environment."""
+    own = Path(sys.executable).with_name("jupyter")
+    return f"{_shown(own) if own.exists() else shutil.which('jupyter') or 'jupyter'} lab"
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,271 @@
+"""The configuration in force: what the session, the environment and the files say, together.
+
+``load`` is cheap enough to be called for every cell: files are read again only when they changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from gemini_magic import catalog, config_backends, config_layers, trust
+from gemini_magic.config_backends import Backend, Vertex
+from gemini_magic.config_files import Document, project_document, user_document
+from gemini_magic.config_layers import Layer, Pairs
+from gemini_magic.config_schema import Mismatch
+from gemini_magic.errors import ConfigError, did_you_mean
+
+__all__ = ["Backend", "Config", "Step", "Vertex", "default_target_names", "load"]
+
+class Step(NamedTuple):
+    """A backend along a route, and the failures of the one before on which it answers.
+
+    ``when`` holds words of ``config_schema.WHEN``; empty, it answers on any of them.
+    """
+
+    backend: str
+    when: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Config:
+    """All that is configured, checked. Times are in seconds. Equal only to itself.
+
+    ``route`` and ``model`` are None where nobody chose one. ``presets`` are services that are not
+    configured but known by name; to name one is the user's say-so for that use. ``sources`` says
+    for people where each setting comes from. ``ignored`` are the dotted names of what
+    ``project_file`` holds beyond what it may, until the user accepts the file.
+    """
+
+    backends: Mapping[str, Backend]
+    presets: Mapping[str, Backend]
+    routes: Mapping[str, tuple[Step, ...]]
+    route: str | None
+    model: str | None
+    timeout: float
+    max_wait: float
+    retries: int
+    warm_up: bool
+    magic_name: str
+    run_log: bool
+    cache: Mapping[str, Any]
+    generation: Mapping[str, Any]
+    ledger: Mapping[str, Any]
+    limits: Mapping[str, Mapping[str, Mapping[str, int]]]
+    prices: Mapping[str, Mapping[str, Mapping[str, str]]]
+    notices: tuple[str, ...]
+    sources: Mapping[str, str]
+    folder: Path
+    project_file: Path | None
+    ignored: tuple[str, ...]
+
+    @property
+    def env_file(self) -> Path:
+        """Where a ``.env`` with keys would be: beside the project file, else in the folder."""
+        return (self.project_file.parent if self.project_file else self.folder) / ".env"
+
+    def backend(self, name: str) -> Backend:
+        """The backend of this name, configured or preset. Raises ConfigError."""
+        found = self.backends.get(name) or self.presets.get(name)
+        if found is None:
+            known = (*self.backends, *self.presets)
+            hint = did_you_mean(name, known) or f"known: {', '.join(known)}"
+            raise ConfigError(f"there is no backend {name}.", hint)
+        return found
+
+    def split_model(self, asked: str) -> tuple[str | None, str]:
+        """``"backend:model"`` taken apart; the backend is None unless there is one of that name.
+
+        So ``ollama:llama3:8b`` is llama3:8b at ollama, and ``google/x:free`` one bare name.
+        """
+        name, colon, model = asked.partition(":")
+        if colon and (name in self.backends or name in self.presets):
+            return name, model
+        return None, asked
+
+    def steps(self, route: str | None = None) -> tuple[Step, ...]:
+        """The steps of a route (of the chosen one, if None), in order.
+
+        A backend's name is a route of one step. Empty where the route is "default" and nobody
+        wrote one: see ``default_target_names``. Raises ConfigError for an unknown name.
+        """
+        name = route or self.route or "default"
+        if name in self.routes:
+            return self.routes[name]
+        if name == "default":
+            return ()
+        if name in self.backends or name in self.presets:
+            return (Step(name),)
+        known = ("default", *self.routes, *self.backends, *self.presets)
+        raise ConfigError(
+            f"there is no route or backend {name}.",
+            did_you_mean(name, known) or f"known: {', '.join(dict.fromkeys(known))}",
+        )
+
+
+def default_target_names(
+    config: Config, find_key: Callable[[Backend], object | None]
+) -> tuple[str, ...]:
+    """The backends along the chosen route; with no route written, the one that answers.
+
+    That is Google where ``find_key`` finds its key, else the embedded model.
+    """
+    if steps := config.steps():
+        return tuple(step.backend for step in steps)
+    studio = config.backends["studio"]
+    answers = not studio.key_required or find_key(studio) is not None
+    return ("studio",) if answers else ("local",)
+
+
+def load(
+    *,
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """What is configured for a notebook in ``folder`` (else the working directory), now.
+
+    ``overrides`` are the session's settings by name, and ``generation`` as a mapping; None unsets.
+    While nothing changes, the same value comes back. Raises ConfigError for what cannot be read
+    or understood.
+    """
+    environ = os.environ if environ is None else environ
+    folder = (folder or _working_directory()).absolute()
+    user = user_document()
+    project = project_document(folder)
+    if project and user and project.path == user.path:
+        project = None
+    trusted = project is not None and trust.is_trusted(project.path, project.content)
+    ours = (config_layers.PREFIX, "MODEL_PROXY_")
+    variables = tuple(sorted((k, environ[k]) for k in environ if k.startswith(ours)))
+    session = config_layers.from_session(overrides or {})
+    return _build(user, project, trusted, folder, variables, session)
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # removed under our feet
+        return Path(os.path.expanduser("~"))
+
+
+@functools.lru_cache(maxsize=16)
+def _build(
+    user: Document | None,
+    project: Document | None,
+    trusted: bool,
+    folder: Path,
+    variables: tuple[tuple[str, str], ...],
+    session: Pairs,
+) -> Config:
+    environ = dict(variables)
+    notices: list[str] = []
+    ignored: tuple[str, ...] = ()
+    layers = [config_layers.BUILT_IN]
+    if user:
+        layers.append(config_layers.from_user_file(user))
+    if project and trusted:
+        layers.append(config_layers.from_project_file(project))
+
+    presets = config_backends.from_presets(environ)
+    backends = _backends(layers, user, environ, notices)
+    routes = _routes(layers, backends, presets, notices)
+
+    if project and not trusted:
+        layer, ignored = config_layers.from_unknown_file(project, set(routes), set(backends))
+        layers.append(layer)
+        if ignored:
+            notices.append(
+                f"{project.path} defines {_listed(ignored)}, which only your own configuration"
+                " may; ignored. Accept the file with: %gemini trust"
+            )
+    layers += config_layers.from_environment(environ, notices)
+    layers += config_layers.session_layers(session)
+    tables, sources = config_layers.merged(layers)
+
+    config = Config(
+        backends=MappingProxyType(backends),
+        presets=MappingProxyType({k: v for k, v in presets.items() if k not in backends}),
+        routes=MappingProxyType(routes),
+        **tables["settings"],
+        generation=MappingProxyType(tables["generation"]),
+        ledger=MappingProxyType(tables["ledger"]),
+        limits=MappingProxyType(tables["limits"]),
+        prices=MappingProxyType(tables["prices"]),
+        notices=tuple(notices),
+        sources=MappingProxyType(sources),
+        folder=folder,
+        project_file=project.path if project else None,
+        ignored=ignored,
+    )
+    try:
+        config.steps()
+    except ConfigError as problem:
+        raise ConfigError(f"{sources['route']}: {problem.what}", problem.next_step) from None
+    return config
+
+
+def _backends(
+    layers: Iterable[Layer],
+    user: Document | None,
+    environ: Mapping[str, str],
+    notices: list[str],
+) -> dict[str, Backend]:
+    """The built-in backends and those of the files; a later file's replaces an earlier one's."""
+    backends = config_backends.built_in()
+    for source, tables, document in layers:
+        if document is None:
+            continue
+        for name, row in tables.get("backends", {}).items():
+            try:
+                backend = config_backends.make(name, row, source, environ, document is user)
+            except Mismatch as mismatch:
+                mismatch.path = ("backends", name, *mismatch.path)
+                raise document.error(mismatch) from None
+            if backend is None:
+                notices.append(f"backend {name} is not available here: its variables are not set.")
+                continue
+            if backend.base_url and not config_backends.is_safe(backend.base_url):
+                notices.append(f"backend {name}: prompts and key travel unencrypted (http).")
+            backends[name] = backend
+    return backends
+
+
+def _routes(
+    layers: list[Layer],
+    backends: Mapping[str, Backend],
+    presets: Mapping[str, Backend],
+    notices: list[str],
+) -> dict[str, tuple[Step, ...]]:
+    """The routes of the files, without the steps that cannot be taken here."""
+    known = {name for layer in layers for name in layer.tables.get("backends", {})}
+    known |= {*backends, *catalog.presets()}
+    routes: dict[str, tuple[Step, ...]] = {}
+    for _, tables, document in layers:
+        if document is None:
+            continue
+        for name, row in tables.get("routes", {}).items():
+            where = document.where(("routes", name))
+            steps = [Step(backend, when) for backend, when in row.get("targets", ())]
+            if not steps:
+                raise ConfigError(f"{where}: the route {name} has no targets.")
+            for step in steps:
+                if step.backend not in known:
+                    hint = did_you_mean(step.backend, known)
+                    raise ConfigError(f"{where}: there is no backend {step.backend}.", hint)
+            here = tuple(s for s in steps if s.backend in backends or s.backend in presets)
+            for step in steps:
+                if step not in here:
+                    notices.append(f"route {name} goes without {step.backend}, not available here.")
+            if here:
+                routes[name] = here
+    return routes
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

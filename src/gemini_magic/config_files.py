@@ -1,0 +1,184 @@
+"""Finds and reads configuration files, and says on which line one is wrong."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+from gemini_magic import paths
+from gemini_magic.config_schema import PROJECT, SETTINGS, TABLES, Mismatch, table
+from gemini_magic.errors import ConfigError, did_you_mean
+
+PROJECT_FILE = "gemini_magic.toml"
+
+#: No configuration is larger, in bytes.
+MAX_SIZE = 1_000_000
+
+
+class Document:
+    """A configuration file as it was read: ``raw`` tables, not checked yet.
+
+    Equal only to itself: an unchanged file is read once, a changed one is another document.
+    """
+
+    def __init__(self, path: Path, content: bytes, raw: dict[str, Any], root: tuple[str, ...]):
+        self.path = path
+        self.content = content
+        self.raw = raw
+        self._root = root
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def checked(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """``raw``, or a part of it, checked. Raises ConfigError with file, line and hint."""
+        try:
+            kept: dict[str, Any] = table(TABLES)(raw)
+        except Mismatch as mismatch:
+            raise self.error(mismatch) from None
+        return kept
+
+    def error(self, mismatch: Mismatch) -> ConfigError:
+        return config_error(self.where(mismatch.path), mismatch)
+
+    def where(self, path: tuple[str, ...]) -> str:
+        """The file and the line that sets ``path``, for people."""
+        line = line_of(self.content.decode("utf-8", "replace"), (*self._root, *path))
+        return f"{self.path}, line {line}" if line else str(self.path)
+
+    def split(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """What a project file may say unasked, and the dotted names of all else it says.
+
+        What no configuration may say is left in, for the check to refuse.
+        """
+        allowed: dict[str, Any] = {}
+        beyond: list[str] = []
+        for name, content in self.raw.items():
+            if name not in TABLES or not isinstance(content, dict):
+                allowed[name] = content
+                continue
+            for key, value in content.items():
+                if name not in PROJECT or (name == "settings" and _is_ours(key)):
+                    beyond.append(f"{name}.{key}")
+                else:
+                    allowed.setdefault(name, {})[key] = value
+        return allowed, tuple(beyond)
+
+
+def _is_ours(setting: str) -> bool:
+    return setting in SETTINGS and setting not in PROJECT["settings"]
+
+
+def config_error(where: str, mismatch: Mismatch) -> ConfigError:
+    """A Mismatch in the user's words."""
+    name = ".".join(mismatch.path)
+    if mismatch.known:
+        hint = did_you_mean(mismatch.path[-1], mismatch.known)
+        choice = f"known here: {', '.join(mismatch.known)}"
+        return ConfigError(f"{where}: unknown key {name}.", hint or choice)
+    return ConfigError(f"{where}: {name} should be {mismatch.expected}{mismatch.got}.")
+
+
+def user_document() -> Document | None:
+    """The user's own configuration."""
+    return _document(paths.config_file())
+
+
+def project_document(folder: Path) -> Document | None:
+    """The nearest project file from ``folder`` upward.
+
+    The search ends at the first folder that holds a ``.git``, at the home directory, and before a
+    folder where everyone may put files (``/tmp``).
+    """
+    home = Path(os.path.expanduser("~"))
+    ends = {home, home.resolve()}
+    folder = folder.absolute()
+    for place in (folder, *folder.parents):
+        if place != folder and _is_public(place):
+            return None
+        for name in (PROJECT_FILE, "pyproject.toml"):
+            if found := _document(place / name):
+                return found
+        if place in ends or (place / ".git").exists():
+            return None
+    return None
+
+
+def _is_public(folder: Path) -> bool:
+    try:
+        mode = folder.stat().st_mode
+    except OSError:
+        return True
+    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
+
+
+def _document(path: Path) -> Document | None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    if status.st_size > MAX_SIZE:
+        raise ConfigError(f"{path} is too large for a configuration file.")
+    signature = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+    return _read(path, signature)
+
+
+@functools.lru_cache(maxsize=32)
+def _read(path: Path, _signature: tuple[int, ...]) -> Document | None:
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        raise ConfigError(f"{path} cannot be read: {problem.strerror}.") from problem
+    shared = path.name == "pyproject.toml"
+    if shared and b"gemini_magic" not in content:
+        return None  # not ours, and not ours to complain about
+
+    import tomllib
+
+    try:
+        raw = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text.", "save it as UTF-8") from None
+    except (ValueError, RecursionError) as problem:  # also: numbers too long, lists too deep
+        said = re.match(r"(.*?) ?\(at (?:line (\d+)|end).*\)", str(problem))
+        why, line = (said[1], said[2] or len(content.splitlines())) if said else (problem, 1)
+        raise ConfigError(f"{path}, line {line}: this is not TOML ({why}).") from None
+    if not shared:
+        return Document(path, content, raw, ())
+    tool = raw.get("tool")
+    ours = tool.get("gemini_magic") if isinstance(tool, dict) else None
+    if not isinstance(ours, dict):
+        return None
+    return Document(path, content, ours, ("tool", "gemini_magic"))
+
+
+def line_of(toml: str, path: tuple[str, ...]) -> int | None:
+    """The line that opens the table or sets the key ``path``; good enough to point at it."""
+    header: tuple[str, ...] = ()
+    for number, line in enumerate(toml.splitlines(), 1):
+        line = line.strip()
+        if line.startswith("["):
+            header = _dotted(line.strip("["))
+            if header[: len(path)] == path:
+                return number
+        elif "=" in line and not line.startswith("#"):
+            key = header + _dotted(line)
+            if key == path[: len(key)]:
+                return number
+    return None
+
+
+def _dotted(line: str) -> tuple[str, ...]:
+    """The dotted key at the start of a line, taken apart."""
+    keys = re.match(r"""(?:\s*(?:"[^"]*"|'[^']*'|[\w-]+)\s*\.?)+""", line)
+    found = re.findall(r""""[^"]*"|'[^']*'|[\w-]+""", keys[0] if keys else "")
+    return tuple(key.strip("\"'") for key in found)

@@ -1,0 +1,95 @@
+"""Opens the configured backends, each once, and anew when its configuration or key changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gemini_magic import keys
+from gemini_magic.backends.base import Backend
+from gemini_magic.config import Backend as Service
+from gemini_magic.config import Config
+from gemini_magic.errors import MissingKey
+from gemini_magic.quota.diagnosis import Asked
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    service: Service
+    key: str | None
+    backend: Backend
+    asked: Asked
+
+
+class Connections:
+    """The backends of a configuration. ``config`` may be replaced at any time."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+        self.config = config
+        self._environ = environ
+        self._open: dict[str, _Open] = {}
+
+    def find_key(self, service: Service) -> keys.Key | None:
+        """The service's key and where it was found; None if there is none."""
+        return keys.find(service, environ=self._environ, env_file=self.config.env_file)
+
+    def open(self, name: str) -> tuple[Backend, Asked]:
+        """A backend by its name, and how its failures are to be told. On the loop's thread.
+
+        Raises ``ConfigError`` for an unknown name and ``MissingKey``.
+        """
+        service = self.config.backend(name)
+        key = self.find_key(service) if service.key_env or service.key_required else None
+        secret = key.secret.reveal() if key else None
+        known = self._open.get(name)
+        if known is not None and (known.service, known.key) == (service, secret):
+            return known.backend, known.asked
+        if service.key_required and key is None:
+            raise _missing_key(service)
+        if known is not None:
+            asyncio.get_running_loop().create_task(known.backend.aclose())
+        backend = _backend(service, key)
+        asked = Asked(name, host=backend.host, key_from=key.where if key else "")
+        self._open[name] = _Open(service, secret, backend, asked)
+        return backend, asked
+
+    def key_source(self, name: str) -> str:
+        """Where the key of an open backend was found; empty where there is none."""
+        known = self._open.get(name)
+        return known.asked.key_from if known else ""
+
+    def drop(self) -> None:
+        """Forget the connections without closing them: they belong to another loop."""
+        self._open.clear()
+
+
+def _backend(service: Service, key: keys.Key | None) -> Backend:
+    secret = key.secret if key else None
+    if service.kind == "local":
+        from gemini_magic.backends.local import LocalBackend
+
+        return LocalBackend(service.model or "", idle_minutes=service.idle_minutes)
+    base_url: Any = service.base_url
+    if service.kind == "google":
+        from gemini_magic.backends.google import GoogleBackend
+
+        return GoogleBackend(
+            base_url,
+            secret,
+            api_version=service.api_version or "v1beta",
+            vertex=tuple(service.vertex) if service.vertex else None,
+        )
+    from gemini_magic.backends.openai import OpenAIBackend
+
+    return OpenAIBackend(base_url, secret)
+
+
+def _missing_key(service: Service) -> MissingKey:
+    names = " or ".join(service.key_env) or "one in the keyring"
+    where = " (free at https://aistudio.google.com/apikey)" if service.name == "studio" else ""
+    return MissingKey(
+        f"{service.name} needs a key{where}, and none was found; looked for {names}.",
+        f"run: %gemini key {service.name} — or ask this machine's model: -m local",
+    )

@@ -1,0 +1,156 @@
+"""One question on its way: events for whoever draws, a partial reply, and a way to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from gemini_magic.errors import GeminiMagicError
+from gemini_magic.types import (
+    CANCELLED,
+    Event,
+    Finished,
+    Notice,
+    Reply,
+    Request,
+    Started,
+    TextDelta,
+    ThoughtDelta,
+)
+
+#: Seconds that an interrupt may have to wait until a thread in ``poll`` notices it (Windows).
+POLL = 0.1
+
+
+@dataclass(slots=True)
+class Draft:
+    """The reply as far as it has come; written on the loop's thread only."""
+
+    request: Request
+    texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    reply: Reply = field(default_factory=Reply)
+    began: float = field(default_factory=time.monotonic)
+
+    def take(self, event: Event) -> None:
+        match event:
+            case TextDelta(text):
+                self.texts.append(text)
+            case ThoughtDelta(text):
+                self.thoughts.append(text)
+            case Notice(text):
+                self.notices.append(text)
+            case Started(target):
+                self.reply = self.reply.replace(target=target)
+            case _:
+                pass
+
+    def finish(self, reason: str, **changes: object) -> Reply:
+        self.reply = self.reply.replace(
+            text="".join(self.texts),
+            thoughts="".join(self.thoughts),
+            notices=tuple(dict.fromkeys(self.notices)),
+            request=self.request,
+            finish_reason=reason,
+            seconds=time.monotonic() - self.began,
+            **changes,
+        )
+        return self.reply
+
+
+class Run:
+    """A request that is being answered. Iterate over it, in any thread or asynchronously.
+
+    Iteration ends with ``Finished(reply)``; if the run failed, its ``GeminiMagicError`` is raised
+    after that, so that what had come is never lost.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.draft = Draft(request)
+        self.error: GeminiMagicError | BaseException | None = None
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._over = False
+        self._ended = threading.Event()
+        self._future: Future[None] | None = None
+
+    # --- the engine's side, on the loop's thread ---
+
+    def attach(self, future: Future[None]) -> None:
+        self._future = future
+
+    def emit(self, event: Event) -> None:
+        self.draft.take(event)
+        self._events.put(event)
+
+    def end(self, reply: Reply, error: BaseException | None = None) -> None:
+        self.error = error
+        self._events.put(Finished(reply))
+        self._events.put(None)
+        self._ended.set()
+
+    # --- the face's side ---
+
+    def poll(self, timeout: float = POLL) -> list[Event]:
+        """The events since the last call, waiting up to ``timeout`` seconds for a first one.
+
+        Once all were handed out, ``over`` is true.
+        """
+        events: list[Event] = []
+        try:
+            event = self._events.get(timeout=timeout) if timeout > 0 else self._events.get_nowait()
+            while event is not None:
+                events.append(event)
+                event = self._events.get_nowait()
+            self._over = True
+        except queue.Empty:
+            pass
+        return events
+
+    @property
+    def over(self) -> bool:
+        """Whether the last event was handed out."""
+        return self._over
+
+    def raise_error(self) -> None:
+        """Raise what the run failed with, if it did."""
+        if self.error is not None:
+            raise self.error
+
+    def __iter__(self) -> Iterator[Event]:
+        while not self._over:
+            yield from self.poll()
+        self.raise_error()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        while not self._over:
+            for event in await asyncio.to_thread(self.poll):
+                yield event
+        self.raise_error()
+
+    def cancel(self) -> None:
+        """Stop the run, from any thread, any number of times; it ends as CANCELLED."""
+        if self._future is not None:
+            self._future.cancel()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the engine is done with the run; whether it is."""
+        return self._ended.wait(timeout)
+
+    @property
+    def reply(self) -> Reply:
+        """The reply; partial until the run is over."""
+        if self._ended.is_set():
+            return self.draft.reply
+        return Reply(
+            text="".join(self.draft.texts),
+            thoughts="".join(self.draft.thoughts),
+            finish_reason=CANCELLED,
+            target=self.draft.reply.target,
+            request=self.draft.request,
+        )

@@ -1,0 +1,82 @@
+"""Chooses who is asked: from a cell's model and route, and the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gemini_magic import catalog
+from gemini_magic.config import Backend, Config, Step, default_target_names
+from gemini_magic.errors import UsageError, did_you_mean
+from gemini_magic.types import Target
+
+
+def choose(
+    config: Config,
+    find_key: Callable[[Backend], object | None],
+    *,
+    model: str | None = None,
+    route: str | None = None,
+    fallback: bool = True,
+) -> tuple[Target, ...]:
+    """The targets of a cell, in the order in which they are asked; at least one.
+
+    ``model`` is a bare model, ``backend:model``, or a backend's name (its default model is asked
+    then). A bare model goes to the first backend of the route that has it, and where none has it
+    and it is one of Google's, to Google: never silently to another model. Raises ``UsageError``
+    and ``ConfigError``.
+    """
+    asked = model or config.model
+    if asked is not None:
+        name, rest = config.split_model(asked)
+        if name is None and (asked in config.backends or asked in config.presets):
+            name, rest = asked, ""
+        if name is not None:
+            if model is not None and route is not None:
+                raise UsageError(
+                    f"--route {route} and the backend in -m {asked} exclude each other; "
+                    "nothing was sent."
+                )
+            if model is not None or route is None:
+                return (_target(config, Step(name), rest or None, exact=True),)
+            asked = rest or None
+    steps = config.steps(route) or tuple(map(Step, default_target_names(config, find_key)))
+    if asked is not None:
+        having = [i for i, step in enumerate(steps) if config.backend(step.backend).has(asked)]
+        if having:
+            steps = steps[having[0] :]
+        elif catalog.is_google(asked):
+            steps = (Step("studio"),)
+        else:
+            raise _nobody_has(asked, config, steps)
+    if not fallback:
+        steps = steps[:1]
+    first = _target(config, steps[0], asked, exact=True)
+    others = (_target(config, step, asked, exact=False) for step in steps[1:])
+    return (first, *(target for target in others if target.model))
+
+
+def _target(config: Config, step: Step, asked: str | None, *, exact: bool) -> Target:
+    """A step's target; with ``exact`` a model that it does not know is asked all the same."""
+    service = config.backend(step.backend)
+    model = service.map_model(asked) if exact and asked else service.model_for(asked)
+    if model is None and service.google:
+        model = service.map_model(catalog.default_model())
+    if model is None and exact:
+        raise UsageError(
+            f"{service.name} has no default model; nothing was sent.",
+            f"Name one: -m {service.name}:MODEL (%gemini models {service.name} lists them)",
+        )
+    return Target(step.backend, model or "", step.when)
+
+
+def _nobody_has(asked: str, config: Config, steps: tuple[Step, ...]) -> UsageError:
+    services = [config.backend(step.backend) for step in steps]
+    known = [model.name for model in catalog.google_models()]
+    known += [service.model for service in services if service.model]
+    names = (*known, *config.backends, *config.presets)
+    hint = did_you_mean(asked, names) or f"name its backend: -m BACKEND:{asked}"
+    return UsageError(
+        f"no backend of the route ({', '.join(service.name for service in services)}) "
+        f"has a model {asked!r}; nothing was sent.",
+        hint.capitalize() if hint.startswith("did") else f"{hint[0].upper()}{hint[1:]}",
+    )

@@ -1,0 +1,1 @@
+"""IPython's face: magics, completion, the user's namespace, and drawing."""

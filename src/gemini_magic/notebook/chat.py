@@ -1,0 +1,93 @@
+"""Conversations: which earlier turns a ``--chat`` cell is asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from gemini_magic.errors import UsageError, did_you_mean
+from gemini_magic.types import Message, Part, Reply
+
+#: Who said a turn: the cell's id and its how-manieth chat call in that cell.
+Place = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question and its answer. A stale turn was asked before an earlier one changed."""
+
+    place: Place | None
+    question: Message
+    reply: Reply
+    stale: bool = False
+
+    @property
+    def messages(self) -> tuple[Message, Message]:
+        return self.question, Message("model", (Part(text=self.reply.text),))
+
+
+class Conversation:
+    """The turns of one chat, in the order in which their cells first ran."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.turns: tuple[Turn, ...] = ()
+        self._before: list[tuple[Turn, ...]] = []
+
+    def history(self, place: Place | None) -> tuple[Message, ...]:
+        """What was said before the turn of this place, less what is stale."""
+        return tuple(
+            message
+            for turn in self.turns[: self._index(place)]
+            if not turn.stale
+            for message in turn.messages
+        )
+
+    def add(self, place: Place | None, question: Message, reply: Reply) -> int:
+        """Put the turn where its cell's turn stood, or last; how many later ones became stale."""
+        index = self._index(place)
+        later = self.turns[index + 1 :]
+        self._before.append(self.turns)
+        self.turns = (
+            *self.turns[:index],
+            Turn(place, question, reply),
+            *(replace(turn, stale=True) for turn in later),
+        )
+        return sum(not turn.stale for turn in later)
+
+    def undo(self) -> None:
+        """Take back the last change; ``UsageError`` if there is none."""
+        if not self._before:
+            raise UsageError(f"chat {self.name!r} has nothing to undo.")
+        self.turns = self._before.pop()
+
+    def _index(self, place: Place | None) -> int:
+        for index, turn in enumerate(self.turns):
+            if place is not None and turn.place == place:
+                return index
+        return len(self.turns)
+
+
+class Conversations:
+    """The kernel's conversations, by name."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Conversation] = {}
+
+    def open(self, name: str) -> Conversation:
+        """The conversation of that name; a new one if there is none yet."""
+        return self._known.setdefault(name, Conversation(name))
+
+    def find(self, name: str) -> Conversation:
+        """The conversation of that name; ``UsageError`` if there is none."""
+        if name not in self._known:
+            hint = did_you_mean(name, self._known) or "see them all: %gemini chat"
+            raise UsageError(f"there is no chat {name!r}.", hint.capitalize())
+        return self._known[name]
+
+    def forget(self, name: str) -> None:
+        self.find(name)
+        del self._known[name]
+
+    def __iter__(self) -> Iterator[Conversation]:
+        return iter(self._known.values())

@@ -1,0 +1,232 @@
+"""The commands of ``%gemini``: each a small function of the session and of the words after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gemini_magic.cell import help_text
+from gemini_magic.engine import checks
+from gemini_magic.errors import GeminiMagicError, UsageError
+from gemini_magic.notebook.chat import Conversation
+from gemini_magic.notebook.tables import show_table
+
+if TYPE_CHECKING:
+    from gemini_magic.notebook.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: what it does, how it is written, and one line of help."""
+
+    do: Callable[[Session, list[str]], Any]
+    usage: str
+    help: str
+
+
+def run(session: Session, word: str, rest: str) -> Any:
+    """Do what ``%gemini word rest`` says; ``UsageError`` if the words are off."""
+    command = COMMANDS.get(word)
+    if command is None:
+        raise UsageError(
+            f"the command {word!r} is reserved for a later version.",
+            f"To send it as a prompt: %{session.magic.name} -- {word} {rest}".strip(),
+        )
+    words = rest.split()
+    if words in (["--help"], ["-h"]):
+        return _help(session, [word])
+    return command.do(session, words)
+
+
+def _misuse(session: Session, word: str) -> UsageError:
+    name = session.magic.name
+    return UsageError(
+        f"usage: %{name} {COMMANDS[word].usage}",
+        f"To send it as a prompt, write: %{name} -- {word} ...",
+    )
+
+
+def _models(session: Session, words: list[str]) -> None:
+    config = session.refresh()
+    pattern = " ".join(words).lower()
+    one = pattern if pattern in (*config.backends, *config.presets) else None
+    names = [one] if one else list(config.backends)
+    rows: list[tuple[str, str, str, str]] = []
+    notes: list[str] = []
+    for name in names:
+        try:
+            models = checks.list_models(session.engine, name)
+        except GeminiMagicError as error:
+            if config.backend(name).kind == "google":
+                models = checks.known_models()
+                notes.append(f"{name} could not be asked ({error.what}): as known in the catalogue")
+            else:
+                notes.append(f"{name}: {error.what}")
+                continue
+        rows += [
+            (name, model.name, f"{model.input_limit:,}" if model.input_limit else "", model.label)
+            for model in models
+            if one or pattern in model.name.lower()
+        ]
+    show_table(session.shell, ("backend", "model", "input tokens", ""), rows)
+    print("\n".join(notes) or f"Ask one: %%{session.magic.name} -m MODEL")
+
+
+def _use(session: Session, words: list[str]) -> None:
+    if len(words) != 1:
+        raise _misuse(session, "use")
+    print(f"From now on, cells ask {session.use(words[0])}.")
+
+
+def _backends(session: Session, words: list[str]) -> None:
+    config = session.refresh()
+    found = checks.survey(session.engine, list(config.backends))
+    rows = []
+    for one in found:
+        service = one.service
+        state = {True: "yes", False: f"no: {one.problem}", None: "not tried"}[one.reachable]
+        needs_none = not service.key_required
+        key = one.key_from or ("none needed" if needs_none else "missing")
+        where = service.base_url or "this machine"
+        rows.append((service.name, service.kind, where, key, state, service.defined_in))
+    show_table(
+        session.shell, ("backend", "kind", "where", "key", "reachable", "defined in"), rows
+    )
+    others = [
+        f"{name} (key in {where})"
+        for name, service in config.presets.items()
+        if service.key_env and (where := session.key_source(service))
+    ]
+    if others:
+        print(
+            f"Also possible, and used only when you name it: {', '.join(others)}. "
+            f"For example: %{session.magic.name} use {others[0].split()[0]}"
+        )
+    chosen = [f"{name} from {config.sources[name]}" for name in ("route", "model")
+              if config.sources.get(name, "built in") != "built in"]
+    print("\n".join([*([f"Chosen: {', '.join(chosen)}"] if chosen else []), *config.notices]))
+
+
+def _doctor(session: Session, words: list[str]) -> None:
+    config = session.refresh()
+    send = "--send" in words
+    names = [word for word in words if word != "--send"] or list(config.backends)
+    for name in names:
+        service = config.backend(name)
+        print(f"{name} ({service.kind}, {service.base_url or 'this machine'})")
+        for finding in checks.examine(session.engine, name, send=send):
+            print(f"  {'✓' if finding.good else '✗'} {finding.what}")
+            if finding.next_step:
+                print(f"      → {finding.next_step}")
+
+
+def _chat(session: Session, words: list[str]) -> None:
+    if not words:
+        rows = [(chat.name, len(chat.turns), sum(turn.stale for turn in chat.turns))
+                for chat in session.chats]
+        show_table(session.shell, ("chat", "turns", "stale"), rows)
+        return
+    if len(words) != 2 or words[0] not in ("show", "undo", "reset"):
+        raise _misuse(session, "chat")
+    action, name = words
+    chat = session.chats.find(name)
+    if action == "show":
+        _show_chat(session, chat)
+    elif action == "undo":
+        chat.undo()
+        print(f"chat {name}: the last change is undone; {len(chat.turns)} turns are left.")
+    else:
+        session.chats.forget(name)
+        print(f"chat {name} starts anew with its next cell.")
+
+
+def _show_chat(session: Session, chat: Conversation) -> None:
+    rows = [
+        (number, "stale" if turn.stale else "", turn.question.text, turn.reply.text)
+        for number, turn in enumerate(chat.turns, 1)
+    ]
+    show_table(session.shell, ("", "", "asked", "answered"), rows)
+
+
+def _last(session: Session, words: list[str]) -> Any:
+    if session.last is None:
+        raise UsageError("nothing was asked yet.", f"For example: %{session.magic.name} Hello!")
+    return session.last
+
+
+def _local(session: Session, words: list[str]) -> None:
+    from gemini_magic.notebook import local_command
+
+    if words[:1] == ["install"] and len(words) <= 2:
+        local_command.install(session.shell, words[1] if words[1:] else None)
+    elif words == ["stop"]:
+        local_command.stop()
+    elif not words:
+        local_command.status(session.shell)
+    else:
+        raise _misuse(session, "local")
+
+
+def _key(session: Session, words: list[str]) -> None:
+    from gemini_magic.notebook import key_command
+
+    if len(words) > 1:
+        raise _misuse(session, "key")
+    key_command.ask(session.refresh(), words[0] if words else "studio")
+
+
+def _trust(session: Session, words: list[str]) -> None:
+    from gemini_magic import trust
+
+    config = session.refresh()
+    if config.project_file is None:
+        raise UsageError("there is no project file here (gemini_magic.toml or pyproject.toml).")
+    if not config.ignored:
+        print(f"{config.project_file}: nothing in it is ignored.")
+        return
+    digest = trust.trust(config.project_file)
+    print(f"accepted {config.project_file} (SHA-256 {digest[:12]}…): "
+          f"{', '.join(config.ignored)} count now.\nA change of the file takes that back.")
+
+
+def _version(session: Session, words: list[str]) -> None:
+    from importlib.metadata import PackageNotFoundError, version
+    from platform import python_version
+
+    for package in ("gemini-magic", "google-genai", "openai", "xllamacpp", "ipython", "ipykernel"):
+        try:
+            print(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            print(f"{package} is not installed")
+    print(f"Python {python_version()}")
+
+
+def _help(session: Session, words: list[str]) -> None:
+    name = session.magic.name
+    if words and words[0] in COMMANDS:
+        command = COMMANDS[words[0]]
+        print(f"%{name} {command.usage}\n    {command.help}")
+        return
+    if words:
+        raise _misuse(session, "help")
+    print(help_text(name))
+    for command in COMMANDS.values():
+        print(f"  {command.usage:<28} {command.help}")
+
+
+COMMANDS: dict[str, Command] = {
+    "models": Command(_models, "models [FILTER|BACKEND]", "list the models that can be asked"),
+    "use": Command(_use, "use MODEL|BACKEND|ROUTE", "the default for the rest of the session"),
+    "backends": Command(_backends, "backends", "what was found, from where, with which key"),
+    "doctor": Command(_doctor, "doctor [BACKEND] [--send]",
+                      "find out what is wrong; --send asks one tiny question"),
+    "chat": Command(_chat, "chat [show|undo|reset NAME]", "list or change conversations"),
+    "last": Command(_last, "last", "the last reply"),
+    "local": Command(_local, "local [install [MODEL]|stop]", "the model on this machine"),
+    "key": Command(_key, "key [BACKEND]", "store a key, typed without an echo"),
+    "trust": Command(_trust, "trust", "accept this project's configuration file"),
+    "version": Command(_version, "version", "the versions of everything that takes part"),
+    "help": Command(_help, "help [COMMAND]", "this help"),
+}  # fmt: skip
+

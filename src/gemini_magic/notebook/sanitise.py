@@ -1,0 +1,340 @@
+"""Makes a model's Markdown safe to show, because JupyterLab runs what a trusted cell displays.
+
+Lab renders `text/markdown` with its `removeMath`, then `marked`, then `replaceMath`, and puts the
+HTML into the page: scripts run, images load. No second parser guesses here what `marked` will do
+(they disagree now and then). A line scanner tells code from text, and where it is not certain it
+says text. Nothing is hidden from the reader: what is not allowed stays visible as text.
+
+Code: fences are followed exactly. An info string keeps its first plain word (Lab puts it unescaped
+into HTML); `mermaid` becomes `mermaid-source` (a diagram can load remote pictures). A fence that
+the text leaves open is closed: at the end, or where its indentation ends. Math may not cross a
+fence: a blank line is put between where it could. Inside, bytes stay.
+
+Text: `<` becomes `&lt;` (`\\lt ` in math) outside plain one-line code spans. A link keeps working
+if it is `](http.., mailto:.. or #..)` in plain characters on one line; any other `](` becomes
+`] (`. `![` becomes `! [`; a plain image becomes a link that names its host. A reference definition
+must be as plain as a link, or loses its function. Math delimiters inside a bare URL are
+percent-encoded (`replaceMath` would put quotes into the `href`), and TeX commands that make links
+or styles are broken. Control characters and odd line separators become U+FFFD or `\\n`.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from urllib.parse import urlsplit
+
+__all__ = ["Sanitiser", "sanitise"]
+
+# What may stand before a block on its line: indentation, quotes, list markers, task boxes.
+_PREFIX = r"(?:[ \t>]|[*+-][ \t]|\d{1,9}[.)][ \t]|\[[ xX]\][ \t])*"
+# Characters that mean nothing to removeMath, marked or an HTML attribute, inside a destination.
+_URL_CHAR = r"(?:[\w\-.~:/?#@!&'*+,;=%|]|[^\x00-\x7f\s])"
+_URL = rf"(?:https?://|mailto:|#){_URL_CHAR}*(?:\({_URL_CHAR}*\){_URL_CHAR}*)*"
+_TITLE = r"\"[\w .,:;!?'/+-]*\""
+
+_HIDDEN = "\0"  # stands for a `[` to be escaped; the input has no control characters any more
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_FENCE = re.compile(rf"({_PREFIX})(`{{3,}}(?=[^`]*$)|~{{3,}})(.*)")
+_RUN = re.compile(r"([ \t]*)([`~]{3,})[ \t]*")
+_INFO = re.compile(r"[ \t]*([A-Za-z0-9_+#./:-]*)")
+_FENCE_LINE = re.compile(rf"^({_PREFIX})(`{{3,}}(?=[^`\n]*$)|~{{3,}})(.*)$", re.M)
+_DELIMITER = re.compile(r"(\$\$?|\\\\[()[\]]|\\(?:begin|end)\{[a-z]*\*?\})", re.I)
+_MATH_COMMAND = re.compile(r"\\\\[(\[]|\\begin\{", re.I)
+_CODE_SPAN = re.compile(
+    r"(?<!`)`(?:[^`\\~|\[\]\n]|\[[^`\\~|\[\]\n]*\](?![(\[:]))+`(?!`)|`+",
+)
+_LABEL = re.compile(rf"^({_PREFIX})\[(?=((?:\\.|[^\[\]\\])*+)(\]:?|\[|\\?\Z))", re.M | re.S)
+_DEFINITION = re.compile(rf"\[[^\[\]\\`\n]+\]: +({_URL})(?: +{_TITLE})? *(?=\n|\Z)(?!\n[ \t]*[\"'(])")
+_AUTOLINK = re.compile(rf"<({_URL})>")
+_IMAGE = re.compile(
+    r"!\[([^\[\]\n]*)\]\(<?([^()\s<>]*(?:\([^()\s<>]*\)[^()\s<>]*)*)>?(?:[ \t]+\"[^\"\n]*\")?[ \t]*\)"
+)
+_SAFE_IMAGE = re.compile(rf"!\[[\w .,:;!?'/+-]*\]\(https?://{_URL_CHAR}+\)")
+_LINK = re.compile(rf"\]\((?:<?({_URL})>?(?:[ \t]+(\"[^\"\n]*\"))?[ \t]*\))?", re.I)
+_BARE_URL = re.compile(r"(?:(?:https?|ftp)://|www\.)[^ \t\n]*", re.I)
+_URL_MATH = re.compile(r"\$|\\(?=\\|begin|end)", re.I)
+_PLACEHOLDER = re.compile(r"@(?=\\?@\d)")  # removeMath's own marks: a forged one stops Lab
+_TEX = re.compile(
+    r"\\(?=(?:href|url|require|style|cssId|class|data|mmlToken|includegraphics)(?![A-Za-z]))"
+)
+
+
+def sanitise(text: str, *, allow_remote_images: bool = False) -> str:
+    """Return `text` (Markdown from a model) in a form that Lab may render in a trusted cell."""
+    sanitiser = Sanitiser(allow_remote_images=allow_remote_images)
+    sanitiser.feed(text)
+    return sanitiser.markdown
+
+
+class Sanitiser:
+    """`sanitise` for a stream: finished blocks are looked at once, the open one at each reading."""
+
+    def __init__(self, *, allow_remote_images: bool = False) -> None:
+        self._scanner = _Scanner(allow_remote_images)
+        self._closed = ""
+        self._line: list[str] = []  # pieces of the line that has not ended yet
+        self._after_cr = False
+
+    def feed(self, delta: str) -> None:
+        """Take the next piece of the answer, of any size, cut anywhere."""
+        if not delta:
+            return
+        if self._after_cr and delta[0] == "\n":
+            delta = delta[1:]
+        self._after_cr = delta.endswith("\r")
+        delta = delta.replace("\r\n", "\n").replace("\r", "\n")
+        delta = _CONTROL.sub(lambda m: "\n" if m[0] in "\u2028\u2029" else "\ufffd", delta)
+        first, *rest = delta.split("\n")
+        self._line.append(first)
+        for piece in rest:
+            self._scanner.line("".join(self._line), "\n")
+            self._line = [piece]
+        if rest and self._scanner.out:
+            self._closed += "".join(self._scanner.out)
+            self._scanner.out.clear()
+
+    @property
+    def markdown(self) -> str:
+        """Safe Markdown of all that was fed so far; a fence still open is closed."""
+        scanner = copy.copy(self._scanner)
+        scanner.out, scanner.chunk = [], scanner.chunk.copy()
+        line = "".join(self._line)
+        if line:
+            scanner.line(line, "")
+        scanner.finish()
+        return self._closed + "".join(scanner.out)
+
+
+class _Scanner:
+    """Line by line: which lines are code for sure, and which text must be cleaned together.
+
+    A chunk is text between blank lines or fences. Inline Markdown and math never cross a blank
+    line, so chunks are cleaned one by one. Only definitions cross, and `_definitions` stops them.
+    """
+
+    def __init__(self, allow_remote_images: bool) -> None:
+        self.allow_remote_images = allow_remote_images
+        self.out: list[str] = []
+        self.chunk: list[str] = []
+        self.previous = ""  # kind of the previous line: "" (blank, start), "text", "fence"
+        self.dirty = False  # the text since the last blank line may follow an inline "fence"
+        self.guard = False  # math may begin in the fence that has just ended
+        self.run = ""  # the open fence's ``` or ~~~; empty outside of a fence
+        self.indent = ""  # what each line inside that fence must begin with
+        self.sure = False  # marked, too, sees a fence here, whatever its containers
+        self.ended = True  # the last line had its newline
+
+    def line(self, line: str, newline: str) -> None:
+        """Take one line; `newline` is empty for the last one of the text."""
+        self.ended = bool(newline)
+        if self.run and self._fenced(line, newline):
+            return
+        if not line.strip(" "):
+            self._flush()
+            self.out.append(line + newline)
+            self.previous, self.dirty, self.guard = "", False, False
+            return
+        fence = _FENCE.fullmatch(line)
+        if fence and ">" not in fence[1]:  # a quoted fence ends with its quote: text
+            self._open(fence[1], fence[2], fence[3], newline)
+            return
+        self._separate(self.guard)
+        self.chunk.append(line + newline)
+        self.previous = "text"
+
+    def finish(self) -> None:
+        """End of the text: close what is open."""
+        if self.run:
+            self._put(("" if self.ended else "\n") + self.indent + self.run)
+        self._flush()
+
+    def _open(self, prefix: str, run: str, info: str, newline: str) -> None:
+        """A line that opens a fence, at top level or in a list."""
+        if prefix.strip():
+            prefix = prefix.replace("\t", " ")
+        numbered = any(c.isdigit() for c in prefix)  # "2. ```" need not interrupt a paragraph
+        self._separate(
+            self.guard or (self.previous == "text" and (numbered or self._math_begins()))
+        )
+        self.sure = "\t" not in prefix and (self.previous != "text" or len(prefix) <= 3)
+        if self.sure:
+            self._flush()
+        self._put(prefix + run + _info(info) + newline)
+        self.run, self.indent = run, re.sub(r"[^ \t]", " ", prefix)
+        self.guard = False
+
+    def _fenced(self, line: str, newline: str) -> bool:
+        """Handle a line inside a fence; False if it ended the fence and is text itself."""
+        end = _RUN.fullmatch(line)
+        if end and end[2].startswith(self.run):
+            width = len(end[1].expandtabs(4))
+            if width < len(self.indent.expandtabs(4)) + 4:
+                # One spelling that every parser takes for the end.
+                plain = end[2].strip(self.run[0]) == "" and not line.endswith("\t")
+                same = plain and ("\t" not in end[1]) and (end[1] == self.indent or not self.indent)
+                self._put((line if same else self.indent + self.run) + newline)
+                self._close()
+                return True
+        if line.strip() and not line.startswith(self.indent):
+            self._put(self.indent + self.run + "\n")
+            self._close()
+            return False
+        if _DELIMITER.search(line):
+            self.guard = True
+        if not self.sure and not line.strip(" "):
+            self._flush()
+            self.out.append(line + newline)
+        else:
+            self._put(line + newline)
+        return True
+
+    def _close(self) -> None:
+        self.run = ""
+        self.previous = "fence" if self.sure else "text"
+        self.dirty = not self.sure
+
+    def _put(self, line: str) -> None:
+        """A line of a fence: as it is if that is safe, else as text."""
+        (self.out if self.sure else self.chunk).append(line)
+
+    def _separate(self, needed: bool) -> None:
+        """A blank line, so that math cannot begin before this point and end after it."""
+        if needed:
+            self._flush()
+            self.out.append("\n")
+            self.previous, self.dirty, self.guard = "", False, False
+
+    def _math_begins(self) -> bool:
+        text = "".join(self.chunk)
+        return bool(_MATH_COMMAND.search(text)) or "$" in _outside(text, _code_spans(text))
+
+    def _flush(self) -> None:
+        if self.chunk:
+            text = "".join(self.chunk)
+            self.chunk.clear()
+            dirty = self.dirty or bool(self.run and not self.sure)
+            self.out.append(_clean(text, dirty, self.allow_remote_images))
+
+
+def _clean(text: str, dirty: bool, allow_remote_images: bool) -> str:
+    """Neutralise one chunk of text. `dirty`: its code spans cannot be trusted."""
+    spans = [] if dirty else _code_spans(text)
+    if _MATH_COMMAND.search(text):
+        math = True
+    else:
+        math = _outside(text, spans).count("$") > 1
+    text = _FENCE_LINE.sub(lambda m: m[1] + m[2] + _info(m[3]), text)
+    text = _definitions(text, math)
+    quotes = '"' in text
+    out = []
+    end = 0
+    for start, stop in [] if dirty or math else _code_spans(text):
+        out += [_inline(text[end:start], quotes, allow_remote_images), text[start:stop]]
+        end = stop
+    out.append(_inline(text[end:], quotes, allow_remote_images))
+    return "".join(out)
+
+
+def _info(info: str) -> str:
+    """The info string of a fence: one plain word, never one that Lab draws as a diagram."""
+    word = _INFO.match(info)
+    assert word is not None
+    plain = word[0] if info[word.end() :].strip(" ") else info
+    return plain + "-source" if word[1].lower() == "mermaid" else plain
+
+
+def _code_spans(text: str) -> list[tuple[int, int]]:
+    """Where marked surely sees one-line code spans: up to the first backtick that is in doubt."""
+    spans = []
+    end = 0
+    for span in _CODE_SPAN.finditer(text):
+        before = text[end : span.start()]
+        word = before[max(before.rfind(c) for c in " \t\n") + 1 :]
+        if len(span[0]) < 3 or span[0][1] == "`" or before.endswith(("\\", "~")):
+            break
+        if "://" in word or "www." in word.lower():  # a bare URL swallows backticks
+            break
+        end = span.end()
+        spans.append((span.start(), end))
+    return spans
+
+
+def _outside(text: str, spans: list[tuple[int, int]]) -> str:
+    ends = [0, *(stop for _, stop in spans)]
+    starts = [*(start for start, _ in spans), len(text)]
+    return " ".join(text[a:b] for a, b in zip(ends, starts, strict=True))
+
+
+def _definitions(text: str, math: bool) -> str:
+    """Leave only plain `[label]: url` lines; a definition may otherwise hide whole blocks."""
+
+    out = []
+    end = 0
+    for m in _LABEL.finditer(text):
+        if math or not m[3].startswith(("]", "[")):  # its end is out of sight
+            out += [text[end : m.end(1)], _HIDDEN]
+            end = m.end(1) + 1
+        elif m[3] == "]:" and (m[1] or not _DEFINITION.match(text, m.start())):
+            out += [text[end : m.end(2)], "] "]
+            end = m.end(2) + 1
+    return "".join(out) + text[end:]
+
+
+def _inline(text: str, quotes: bool, allow_remote_images: bool) -> str:
+    """Links, images, URLs, TeX and `<` of text without code spans that matter.
+
+    `quotes`: math in this chunk could hold a `"`, and so get out of a bare URL's `href`.
+    """
+
+    def image(m: re.Match[str]) -> str:
+        alt = re.sub(r"[^\w .,:;!?'/+-]", "", m[1])
+        if not re.fullmatch(rf"https?://{_URL_CHAR}+", m[2]) or "@@" in m[2]:
+            return f"(image: {alt})"
+        if allow_remote_images:
+            return f"![{alt}]({m[2]})"
+        return f"[image: {alt} ({urlsplit(m[2]).hostname})]({m[2]})"
+
+    def bang(m: re.Match[str]) -> str:
+        return m[0] if allow_remote_images and _SAFE_IMAGE.match(text, m.start()) else "! "
+
+    def link(m: re.Match[str]) -> str:
+        if not m[1] or "@@" in m[1]:
+            return "] (" + m[0][2:]
+        title = f" {m[2]}" if m[2] and re.fullmatch(_TITLE, m[2]) else ""
+        return f"]({m[1]}{title})"
+
+    def bare(m: re.Match[str]) -> str:
+        return _URL_MATH.sub(lambda c: f"%{ord(c[0]):02X}", m[0]) if quotes else m[0]
+
+    text = _AUTOLINK.sub(r"[\1](\1)", text)
+    text = _IMAGE.sub(image, text)
+    text = re.sub(r"!(?=\[)", bang, text)
+    text = _LINK.sub(link, text)
+    text = _BARE_URL.sub(bare, text)
+    text = re.sub(r"(?<=ftp:)/(?=/)", "&#47;", text, flags=re.I)
+    text = _PLACEHOLDER.sub("&#64;", text)
+    text = _TEX.sub(r"\\ ", text)
+    return _angles(text) if "<" in text or _HIDDEN in text else text
+
+
+def _angles(text: str) -> str:
+    """Replace each `<`: `\\lt ` where removeMath would see math (for looks only), else `&lt;`."""
+    parts = _DELIMITER.split(text)
+    closing, start = "", 0
+    for i in range(1, len(parts), 2):
+        part = parts[i]
+        if closing and part == closing:
+            for j in range(start + 1, i, 2):
+                parts[j] = parts[j].replace("<", "\\lt ").replace(_HIDDEN, "\\lbrack ")
+            closing = ""
+        elif not closing:
+            start = i
+            if part[0] == "$":
+                closing = part
+            elif part[1] == "\\":
+                closing = {"(": "\\\\)", "[": "\\\\]"}.get(part[2], "")
+            elif part[1:6].lower() == "begin":
+                closing = "\\end" + part[6:]
+    return "".join(parts).replace("<", "&lt;").replace(_HIDDEN, "\\[")

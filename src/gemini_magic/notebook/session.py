@@ -1,0 +1,291 @@
+"""What a kernel knows between cells, and how one cell is asked, drawn and bound."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gemini_magic import config as configuration
+from gemini_magic import paths
+from gemini_magic.cell import GeminiCell, help_text, subcommand
+from gemini_magic.config import Backend, Config
+from gemini_magic.engine.connections import Connections
+from gemini_magic.engine.engine import Engine
+from gemini_magic.engine.request import Built, build
+from gemini_magic.engine.run import POLL, Run
+from gemini_magic.engine.runlog import RunLog
+from gemini_magic.engine.targets import choose
+from gemini_magic.errors import GeminiMagicError, Interrupted, UsageError
+from gemini_magic.notebook import display
+from gemini_magic.notebook.chat import Conversation, Conversations, Place
+from gemini_magic.notebook.footer import dry_run, footer, metadata
+from gemini_magic.notebook.namespace import Namespace
+from gemini_magic.types import CANCELLED, Reply, Target, digest
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from gemini_magic.notebook.magics import GeminiMagic
+
+#: Seconds that an interrupted run has to close its connection before the cell ends without it.
+_FAREWELL = 0.2
+_MODEL_NAME = re.compile(r"(?:models/)?(?:gemini|gemma)-[\w.-]+\Z")
+
+
+class Session:
+    """One kernel's configuration, engine, conversations and last reply."""
+
+    def __init__(self, magic: GeminiMagic) -> None:
+        self.magic = magic
+        self.shell: InteractiveShell = magic.shell
+        self.chats = Conversations()
+        self.last: Reply | None = None
+        self.namespace = Namespace(self.shell.user_ns)
+        self._told: set[str] = set()
+        self._streamed: tuple[int, set[int]] = (-1, set())
+        self._turns: tuple[str, int] = ("", 0)
+        config = self.config()
+        self.engine = Engine(Connections(config, os.environ), self._log(config))
+
+    # --- the two magics ---
+
+    def run_cell(self, line: str, body: str) -> None:
+        """``%%gemini``: ask, draw, and bind the reply to ``_`` and ``Out``."""
+        reply = self._guarded(GeminiCell.from_magic, line, body, "", self.magic.name)
+        if reply is not None:
+            self.shell.displayhook.update_user_ns(reply)
+
+    def run_line(self, line: str) -> Reply | None:
+        """``%gemini``: a command, or a prompt whose reply is the value of the line."""
+        if (command := subcommand(line)) is not None:
+            from gemini_magic.notebook.commands import run
+
+            with _as_interrupted():
+                return run(self, *command)
+        return self._guarded(GeminiCell.from_magic, line, None, "", self.magic.name)
+
+    def _guarded(self, parse: Any, *words: Any) -> Reply | None:
+        with _as_interrupted():
+            return self.ask(parse(*words))
+
+    # --- asking ---
+
+    def ask(self, cell: GeminiCell) -> Reply | None:
+        """Ask what a cell asks; None where nothing was to be sent (``--help``, ``--dry-run``).
+
+        The reply is bound even where this raises because the answer failed half-way.
+        """
+        if cell.flag("help"):
+            print(help_text(cell.magic))
+            return None
+        if _MODEL_NAME.match(cell.template.strip()):
+            raise UsageError(
+                "the prompt is just a model's name; nothing was sent.",
+                f"Did you mean -m {cell.template.strip()}? (Or put -- before it.)",
+            )
+        config = self.refresh()
+        chat, place = self._chat(cell)
+        built = build(
+            cell,
+            self.namespace.value,
+            presets=config.generation,
+            history=chat.history(place) if chat else (),
+        )
+        targets = self._targets(config, cell, with_fallback=chat is None)
+        if cell.flag("dry-run"):
+            print(dry_run(built, targets, config))
+            return None
+        reply = self._stream(cell, built, targets, config)
+        if chat is not None and reply.text and reply.finish_reason != CANCELLED:
+            stale = chat.add(place, built.request.messages[-1], reply)
+            if stale:
+                print(f"chat {chat.name}: {_turns(stale)} below no longer count until run again.")
+        return reply
+
+    def _targets(
+        self, config: Config, cell: GeminiCell, *, with_fallback: bool
+    ) -> tuple[Target, ...]:
+        return choose(
+            config,
+            self.engine.connections.find_key,
+            model=cell.text("model"),
+            route=cell.text("route"),
+            fallback=with_fallback and not cell.flag("no-fallback"),
+        )
+
+    def _stream(
+        self, cell: GeminiCell, built: Built, targets: tuple[Target, ...], config: Config
+    ) -> Reply:
+        view = display.view_for(
+            self.shell,
+            cell.text("as") or "markdown",
+            quiet=cell.flag("quiet"),
+            remote_images=cell.flag("allow-remote-images"),
+        )
+        timeout = cell.get("timeout")
+        template = digest(cell.template)
+        run = self.engine.stream(
+            built.request,
+            targets,
+            timeout=float(timeout) if isinstance(timeout, int | float) else config.timeout,
+            cell=template,
+        )
+        interrupted = not _follow(run, view)
+        reply = run.reply.replace(notices=(*built.notices, *run.reply.notices, *self._news(run)))
+        self.last = reply
+        self._mark_streamed(reply)
+        if reply.text or run.error is None:
+            view.close(reply, footer(reply), metadata(reply, template))
+        else:
+            view.abandon()
+        if (name := cell.text("out")) is not None:
+            self.namespace.bind({name: reply})
+        if interrupted:
+            self.shell.displayhook.update_user_ns(reply)
+            kept = "what had come is kept in _" if reply.text else "nothing had come"
+            raise Interrupted(f"you stopped it; {kept}.")
+        if run.error is not None:
+            if reply.text:
+                self.shell.displayhook.update_user_ns(reply)
+            run.raise_error()
+        if cell.text("as") == "code":
+            self.shell.set_next_input(reply.code)
+        return reply
+
+    def _news(self, run: Run) -> tuple[str, ...]:
+        """What is told once: the configuration's notices, and where a key came from."""
+        news = list(self.engine.connections.config.notices)
+        target = run.reply.target
+        if target is not None and (where := self.engine.connections.key_source(target.backend)):
+            news.append(f"key of {target.backend} from {where}")
+        fresh = [text for text in news if text not in self._told]
+        self._told.update(fresh)
+        return tuple(fresh)
+
+    # --- configuration ---
+
+    def config(self) -> Config:
+        """The configuration in force now, with the session's own settings on top."""
+        return configuration.load(overrides=self._overrides())
+
+    def _overrides(self) -> Mapping[str, Any]:
+        magic = self.magic
+        names = ("model", "route", "timeout", "warm_up")
+        given = {name: getattr(magic, name) for name in names}
+        return {**given, "generation": dict(magic.generation)}
+
+    def refresh(self) -> Config:
+        """The configuration in force now, which the engine then uses too."""
+        config = self.config()
+        self.engine.connections.config = config
+        return config
+
+    def key_source(self, service: Backend) -> str:
+        """Where a service's key is; empty where it has none."""
+        key = self.engine.connections.find_key(service)
+        return key.where if key else ""
+
+    def use(self, name: str) -> str:
+        """Make a model, ``backend:model``, backend or route the session's default.
+
+        Returns what will be asked from now on. Raises ``UsageError`` and ``ConfigError``, and
+        changes nothing then.
+        """
+        config = self.refresh()
+        is_route = name == "default" or name in (*config.routes, *config.backends, *config.presets)
+        before = self.magic.model, self.magic.route
+        self.magic.model, self.magic.route = (None, name) if is_route else (name, before[1])
+        try:
+            targets = choose(self.refresh(), self.engine.connections.find_key)
+        except GeminiMagicError:
+            self.magic.model, self.magic.route = before
+            self.refresh()
+            raise
+        return ", then ".join(map(str, targets))
+
+    def warm_up(self) -> None:
+        """Import what the first cell will need, in the background; never fails."""
+        with suppress(Exception):
+            config = self.refresh()
+            if config.warm_up:
+                target = choose(config, self.engine.connections.find_key)[0]
+                self.engine.warm_up(target.backend)
+
+    def _log(self, config: Config) -> Any:
+        if not config.run_log:
+            return None
+        return RunLog(Path(paths.state_dir()) / "runs.db").add
+
+    # --- the notebook's mechanics ---
+
+    def display(self, reply: Reply) -> None:
+        """Draw a reply that is the value of a cell, unless this execution drew it already."""
+        execution, drawn = self._streamed
+        if execution == self.shell.execution_count and id(reply) in drawn:
+            return
+        self.shell.display_pub.publish(display.reply_data(reply, "markdown"), {})
+
+    def _mark_streamed(self, reply: Reply) -> None:
+        execution, drawn = self._streamed
+        if execution != self.shell.execution_count:
+            drawn = set()
+        self._streamed = (self.shell.execution_count, {*drawn, id(reply)})
+
+    def _chat(self, cell: GeminiCell) -> tuple[Conversation | None, Place | None]:
+        name = cell.text("chat")
+        if name is None:
+            return None, None
+        return self.chats.open(name), self._place()
+
+    def _place(self) -> Place | None:
+        """The running cell and the how-manieth chat call in it; None where cells have no ids."""
+        get_parent = getattr(self.shell, "get_parent", None)
+        parent = (get_parent() if get_parent else None) or {}
+        cell_id = parent.get("metadata", {}).get("cellId")
+        if not cell_id:
+            return None
+        execution = f"{parent.get('header', {}).get('msg_id')}"
+        before, count = self._turns
+        count = count + 1 if before == execution else 0
+        self._turns = (execution, count)
+        return str(cell_id), count
+
+
+def _follow(run: Run, view: display.View) -> bool:
+    """Draw a run until it is over; False if the user interrupted it."""
+    try:
+        while not run.over:
+            wait = view.delay()
+            if wait > 0:
+                run.wait(min(wait, POLL))
+                view.take(run.poll(0))
+            else:
+                view.take(run.poll(POLL))
+        return True
+    except KeyboardInterrupt:
+        run.cancel()
+        run.wait(_FAREWELL)
+        with suppress(KeyboardInterrupt):
+            view.take(run.poll(0))
+        return False
+
+
+class _as_interrupted:
+    """Turns an interrupt that came before anything was sent into a short error."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
+        if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
+            raise Interrupted("you stopped it; nothing was sent.") from None
+
+
+def _turns(count: int) -> str:
+    return "1 turn" if count == 1 else f"{count} turns"
+
+

@@ -1,0 +1,174 @@
+"""Where this project's files live, and how the private ones among them are written.
+
+The folders are the platform's own (platformdirs); ``GEMINI_MAGIC_HOME`` moves them all below one
+folder. The functions that name a folder create nothing; ``private_folder`` does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gemini_magic.errors import ConfigError
+
+APP = "gemini_magic"
+
+#: The bits of a mode that let anyone but the owner in.
+OTHERS = 0o077
+
+_POSIX = os.name == "posix"
+
+
+def config_file() -> Path:
+    """The user's own configuration, which need not exist."""
+    return _folder("config") / "gemini_magic.toml"
+
+
+def data_dir() -> Path:
+    """What must not be lost: the ledger, the cache of replies, the index of stored keys."""
+    return _folder("data")
+
+
+def state_dir() -> Path:
+    """What belongs to this machine: the log of runs, the project files that were accepted."""
+    return _folder("state")
+
+
+def cache_dir() -> Path:
+    """What can be fetched again: the weights of embedded models."""
+    return _folder("cache")
+
+
+def runtime_dir() -> Path:
+    """What lasts as long as a process: the embedded model's rendezvous.
+
+    The platform's folder for that where it is ours alone, else one in the state folder.
+    """
+    if not os.environ.get("GEMINI_MAGIC_HOME"):
+        platform = _folder("runtime")
+        if is_ours_alone(platform.parent):
+            return platform
+    return state_dir() / "runtime"
+
+
+def _folder(kind: str) -> Path:
+    if home := os.environ.get("GEMINI_MAGIC_HOME"):
+        return Path(home).expanduser().absolute() / kind
+
+    import warnings
+
+    import platformdirs
+
+    with warnings.catch_warnings():  # platformdirs warns where there is no XDG_RUNTIME_DIR
+        warnings.simplefilter("ignore")
+        path: Path = getattr(platformdirs, f"user_{kind}_path")(APP, appauthor=False)
+    return path
+
+
+def is_ours_alone(path: Path) -> bool:
+    """Whether this is a folder that belongs to us and that nobody else can look into.
+
+    Windows keeps a user's folders private by inheritance, so there it need only exist.
+    """
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    if not _POSIX:
+        return path.is_dir()
+    is_folder = path.is_dir() and not path.is_symlink()
+    return is_folder and status.st_uid == os.geteuid() and not status.st_mode & OTHERS
+
+
+def private_folder(path: Path) -> Path:
+    """Make ``path`` (and what is missing above it) with mode 0700, whatever the umask says.
+
+    Raises ConfigError where it cannot be made or belongs to somebody else.
+    """
+    missing = []
+    for folder in (path, *path.parents):
+        if folder.exists():
+            break
+        missing.append(folder)
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        if not _POSIX:
+            return path
+        status = path.stat()
+        if status.st_uid != os.geteuid():
+            raise ConfigError(
+                f"the folder {path} belongs to another user.",
+                "choose a folder of your own with the variable GEMINI_MAGIC_HOME",
+            )
+        if status.st_mode & 0o777 != 0o700:
+            path.chmod(0o700)
+    except OSError as problem:
+        raise ConfigError(
+            f"the folder {path} cannot be used: {problem.strerror}.",
+            "choose another with the variable GEMINI_MAGIC_HOME",
+        ) from problem
+    return path
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace the file ``path`` at once: readers see the old or the new content, nothing between.
+
+    The file has mode 0600, its folder (made if missing) 0700.
+    """
+    import tempfile
+
+    folder = private_folder(path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold ``path`` against other threads and processes while it is read, changed and written.
+
+    The lock is a file beside it, never removed (removing it would let two holders in), and is
+    dropped by the system when its holder dies.
+    """
+    lock = private_folder(path.parent) / f".{path.name}.lock"
+    with open(lock, "a+b", opener=_open_private) as file:
+        _lock(file)
+        yield
+
+
+def _open_private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
+
+
+if sys.platform == "win32":
+
+    def _lock(file: Any) -> None:
+        import msvcrt
+        import time
+
+        while True:
+            try:
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+                return
+            except OSError:
+                time.sleep(0.02)
+
+else:
+
+    def _lock(file: Any) -> None:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,0 +1,24 @@
+"""Loopback servers that are stricter than the real services, for tests, kernels and benchmarks."""
+
+from .google import GoogleServer, Model
+from .openai import OpenAIServer
+from .quota import Quota
+from .script import Answer, Call, Failure, Fault, Picture, Script, Usage
+from .server import Disconnect, Recorded, WireServer
+
+__all__ = [
+    "Answer",
+    "Call",
+    "Disconnect",
+    "Failure",
+    "Fault",
+    "GoogleServer",
+    "Model",
+    "OpenAIServer",
+    "Picture",
+    "Quota",
+    "Recorded",
+    "Script",
+    "Usage",
+    "WireServer",
+]
