@@ -193,6 +193,11 @@ def test_the_example_is_read_whole(place: Place) -> None:
     assert "apiyi" not in config.presets
 
 
+def test_a_part_of_cache_leaves_the_rest_as_it_was(place: Place) -> None:
+    config = place.user("[settings]\ncache = { days = 5 }").load()
+    assert config.cache == {"size": "1 GB", "days": 5}
+
+
 def test_the_names_of_generation_are_those_of_the_vocabulary() -> None:
     assert tuple(GENERATION) == tuple(Settings.__dataclass_fields__)
 
@@ -250,6 +255,14 @@ def test_along_a_route_a_backend_without_the_model_answers_with_its_own(place: P
     assert config.backends["apiyi"].model_for("gemini-2.5-flash") == "google/gemini-2.5-flash"
     assert config.presets["ollama"].model_for("gemini-2.5-flash") is None
     assert config.backends["studio"].model_for(None) is None
+
+
+def test_a_service_of_the_users_own_may_have_googles_models_unless_it_has_one(place: Place) -> None:
+    own = '[backends.{0}]\nkind = "openai"\nbase_url = "http://127.0.0.1:1/v1"\n'
+    config = place.user(own.format("a") + own.format("b") + 'model = "llama3"').load()
+    assert config.backends["a"].model_for("gemini-2.5-flash") == "gemini-2.5-flash"
+    assert config.backends["b"].model_for("gemini-2.5-flash") == "llama3"
+    assert not config.backends["a"].key_required
 
 
 @pytest.mark.parametrize(
@@ -388,7 +401,7 @@ def test_the_session_is_checked_too(place: Place) -> None:
         ("[backends.studio]\nvertex = { project = 'p', location = 'evil.com/#' }", ("location",)),
         ("[backends.studio]\ntier = 'paid'", ("tier1",)),
         ("[backends.studio]\napi_version = '../v1'", ("v1beta",)),
-        ("[routes.default]\ntargets = ['studoi']", ("line 1", "studoi", "did you mean studio?")),
+        ("[routes.default]\ntargets = ['studoi']", ("line 2", "studoi", "did you mean studio")),
         ("[routes.default]\ntargets = []", ("targets", "at least one")),
         ("[routes.default]", ("no targets",)),
         ("[routes.r]\ntargets = [{ backend = 'local', when = ['429'] }]", ("rpm, tpm",)),
@@ -562,6 +575,14 @@ def test_until_the_user_accepts_it_and_only_as_it_was(place: Place) -> None:
     assert place.load().backends["studio"].base_url == "https://evil.example"
     trust.untrust(place.project_file)
     assert place.load().backends["studio"].base_url == "https://generativelanguage.googleapis.com"
+
+
+def test_what_a_hostile_file_says_is_shown_without_its_control_codes(place: Place) -> None:
+    place.own("\n".join(f'[backends."\\u001b[31m{n}"]' for n in range(100)))
+    notice = place.load().notices[0]
+    assert notice.isprintable() and "93 more" in notice
+    place.own('[settings]\n"\\u001b]0;x" = 1')
+    assert str(fails(place.load)).isprintable()
 
 
 def test_even_accepted_it_sends_nothing_unencrypted(place: Place) -> None:

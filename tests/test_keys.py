@@ -9,6 +9,7 @@ import pickle
 import stat
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_magic import keys, paths
+from gemini_magic import env_files, keys, paths
 from gemini_magic.config import Backend
 from gemini_magic.errors import ConfigError
 
@@ -125,7 +126,7 @@ def test_no_key_anywhere(tmp_path: Path) -> None:
     assert keys.find(STUDIO, environ={"OPENAI_API_KEY": VALUE}) is None
 
 
-@pytest.mark.parametrize("bad", ["two words", "a\nb", "schlüssel", "a\tb", "a\0b", "‘quoted’"])
+@pytest.mark.parametrize("bad", ["two words", "a\nb", "schlüssel", "a\tb", "a\0b", "„quoted“"])
 def test_what_can_be_no_key_is_refused_unseen(bad: str) -> None:
     with pytest.raises(ConfigError) as caught:
         keys.find(STUDIO, environ={"GOOGLE_API_KEY": bad})
@@ -175,21 +176,29 @@ def test_the_environment_wins_and_env_file_never_enters_it(tmp_path: Path) -> No
     assert value(keys.find(STUDIO, environ={}, env_file=file)) == VALUE
     assert "OPENAI_BASE_URL" not in os.environ
     assert os.environ.get("GOOGLE_API_KEY") != VALUE
-    assert keys.read_env_file(file, STUDIO.key_env) == {"GOOGLE_API_KEY": VALUE}
+    assert env_files.read(file, STUDIO.key_env) == {"GOOGLE_API_KEY": VALUE}
 
 
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=1))
 def test_any_key_in_single_quotes_is_read_back(text: str) -> None:
     if "'" in text:
         return
-    assert keys._unquoted(f"'{text}'  # comment") == text
+    assert env_files._unquoted(f"'{text}'  # comment") == text
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_passed_over(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     file = tmp_path_factory.mktemp("any") / ".env"
     file.write_bytes(data)
-    assert set(keys.read_env_file(file, ["GEMINI_API_KEY"])) <= {"GEMINI_API_KEY"}
+    assert set(env_files.read(file, ["GEMINI_API_KEY"])) <= {"GEMINI_API_KEY"}
+
+
+def test_a_hostile_env_file_is_read_in_no_time(tmp_path: Path) -> None:
+    for line in ("A=x" + " " * 60000 + "y", "export " * 9000, "A='" + "\\'" * 30000, "=" * 65000):
+        (tmp_path / ".env").write_text(line)
+        start = time.perf_counter()
+        env_files.read(tmp_path / ".env", ["A"])
+        assert time.perf_counter() - start < 0.5
 
 
 @posix

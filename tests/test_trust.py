@@ -91,8 +91,7 @@ def test_processes_at_once_lose_nothing(tmp_path: Path) -> None:
         "for i in range(10): trust.trust(Path(f'{sys.argv[1]}-{i}'), b'x')"
     )
     started = [
-        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / f"file{n}")])
-        for n in range(4)
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / f"file{n}")]) for n in range(4)
     ]
     assert [process.wait(60) for process in started] == [0] * 4
     assert len(json.loads((paths.state_dir() / "trust.json").read_bytes())) == 40

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,6 @@ from tests.wire import (
     Usage,
     payloads,
 )
-from tests.wire.fixtures import google_server, openai_server  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
 FLASH = "gemini-2.5-flash"
@@ -44,18 +44,23 @@ PNG = base64.b64decode(
 )
 Google = Callable[..., GoogleServer]
 Open = Callable[..., OpenAIServer]
+PLAIN = httpx2.Client(trust_env=False)
+_alive: list[genai.Client] = []  # a genai.Client that is collected closes its connections
 
 
 @pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+def forget_clients() -> Iterator[None]:
+    yield
+    _alive.clear()
 
 
 def gen(server: GoogleServer, key: str | None = None, **more: Any) -> genai.Client:
     options = types.HttpOptions(
         base_url=server.url, retry_options=types.HttpRetryOptions(attempts=1), **more
     )
-    return genai.Client(api_key=key or server.key, http_options=options)
+    client = genai.Client(api_key=key or server.key, http_options=options)
+    _alive.append(client)
+    return client
 
 
 def oai(server: OpenAIServer, key: str | None = None) -> OpenAI:
@@ -69,7 +74,7 @@ def chat(client: OpenAI, text: str = "hello", **more: Any) -> Any:
 
 def raw(server: GoogleServer, body: Any, path: str = "", **headers: str) -> httpx2.Response:
     url = f"{server.url}{path or f'/v1/models/{FLASH}:generateContent'}"
-    return httpx2.post(url, json=body, headers={"x-goog-api-key": server.key, **headers})
+    return PLAIN.post(url, json=body, headers={"x-goog-api-key": server.key, **headers})
 
 
 def ask(text: str = "hi", **config: Any) -> dict[str, Any]:
@@ -80,7 +85,7 @@ def ask(text: str = "hi", **config: Any) -> dict[str, Any]:
 # Gemini: answers
 
 
-def test_google_echoes(google_server: Google) -> None:  # noqa: F811
+def test_google_echoes(google_server: Google) -> None:
     server = google_server()
     reply = gen(server).models.generate_content(model=FLASH, contents="hello to you")
     assert reply.text == "hello to you"
@@ -94,7 +99,7 @@ def test_google_echoes(google_server: Google) -> None:  # noqa: F811
     assert call.path == f"/v1/models/{FLASH}:generateContent"
 
 
-def test_google_streams_in_order_and_in_time(google_server: Google) -> None:  # noqa: F811
+def test_google_streams_in_order_and_in_time(google_server: Google) -> None:
     server = google_server(
         Answer(chunks=list("abcdef"), delay=0.03, first_delay=0.05, thoughts=["hm"])
     )
@@ -109,36 +114,39 @@ def test_google_streams_in_order_and_in_time(google_server: Google) -> None:  # 
     first = chunks[0].candidates[0].content.parts[0]
     assert first.thought and first.text == "hm"
     assert [c.candidates[0].finish_reason for c in chunks][-2:] == [None, "STOP"]
-    assert 0.05 <= seen[0] < 0.2
+    assert 0.05 <= seen[0] < 0.6
     assert 0.03 * 6 <= seen[-1] - seen[0] + 0.02 < 0.6
     totals = [c.usage_metadata.total_token_count for c in chunks]
     assert totals == sorted(totals)
     assert chunks[-1].usage_metadata.thoughts_token_count == 1
 
 
-def test_google_chunks_arrive_at_once(google_server: Google) -> None:  # noqa: F811
+def test_google_chunks_arrive_at_once(google_server: Google) -> None:
     server = google_server(Answer(chunks=["x"] * 30, delay=0.005, stamp=True))
     late = []
     for chunk in gen(server).models.generate_content_stream(model=FLASH, contents="x"):
         late.append((time.monotonic_ns() - int((chunk.text or "0").split()[0])) / 1e6)
-    assert sorted(late)[15] < 5, late  # ms; well under 1 on a quiet machine
+    assert sorted(late)[15] < 20, late  # ms; well under 1 on a quiet machine
 
 
-async def test_google_async_concurrency(google_server: Google) -> None:  # noqa: F811
-    server = google_server(Answer(chunks=["a", "b", "c"], delay=0.05))
-    client = gen(server)
+def test_google_async_concurrency(google_server: Google) -> None:
+    async def run() -> None:
+        server = google_server(Answer(chunks=["a", "b", "c"], delay=0.1))
+        client = gen(server)
 
-    async def one() -> str:
-        stream = await client.aio.models.generate_content_stream(model=FLASH, contents="x")
-        return "".join([chunk.text or "" async for chunk in stream])
+        async def one() -> str:
+            stream = await client.aio.models.generate_content_stream(model=FLASH, contents="x")
+            return "".join([chunk.text or "" async for chunk in stream])
 
-    start = time.monotonic()
-    assert await asyncio.gather(*(one() for _ in range(20))) == ["abc"] * 20
-    assert time.monotonic() - start < 1.5
-    assert len(server.generate_calls) == 20
+        start = time.monotonic()
+        assert await asyncio.gather(*(one() for _ in range(20))) == ["abc"] * 20
+        assert time.monotonic() - start < 2.5  # one after the other: 4 s
+        assert len(server.generate_calls) == 20
+
+    asyncio.run(run())
 
 
-def test_google_keeps_connections(google_server: Google) -> None:  # noqa: F811
+def test_google_keeps_connections(google_server: Google) -> None:
     server = google_server()
     client = gen(server)
     for _ in range(5):
@@ -146,7 +154,7 @@ def test_google_keeps_connections(google_server: Google) -> None:  # noqa: F811
     assert server.connections == 1
 
 
-def test_google_safety_and_other_ends(google_server: Google) -> None:  # noqa: F811
+def test_google_safety_and_other_ends(google_server: Google) -> None:
     server = google_server(
         [
             Answer.blocked("PROHIBITED_CONTENT"),
@@ -164,7 +172,7 @@ def test_google_safety_and_other_ends(google_server: Google) -> None:  # noqa: F
     assert [r.text for r in replies[1:]] == [None, "half", None, None]
 
 
-def test_google_script_callable_usage_headers(google_server: Google) -> None:  # noqa: F811
+def test_google_script_callable_usage_headers(google_server: Google) -> None:
     def respond(request: Any) -> Answer:
         return Answer(
             request["contents"][0]["parts"][0]["text"].upper(),
@@ -181,8 +189,9 @@ def test_google_script_callable_usage_headers(google_server: Google) -> None:  #
     assert usage.total_token_count == 15
     assert (usage.cached_content_token_count, usage.thoughts_token_count) == (2, 3)
     headers = reply.sdk_http_response.headers
-    assert headers["x-gemini-service-tier"] == "standard"  # the server's own word wins
-    assert "Date" in headers or "date" in headers
+    assert headers["x-gemini-service-tier"] == "flex"
+    said = parsedate_to_datetime(headers["date"]).timestamp()
+    assert said == pytest.approx(time.time() - 120, abs=5)
 
 
 # Gemini: tools, schemas, pictures
@@ -194,7 +203,7 @@ class Recipe(BaseModel):
     steps: list[str]
 
 
-def test_google_json_schema(google_server: Google) -> None:  # noqa: F811
+def test_google_json_schema(google_server: Google) -> None:
     server = google_server(Answer('{"name": "soup", "minutes": 5, "steps": ["boil"]}'))
     client = gen(server)
     for config in (
@@ -212,7 +221,7 @@ def test_google_json_schema(google_server: Google) -> None:  # noqa: F811
         )
 
 
-def test_google_everything_valid_is_accepted(google_server: Google) -> None:  # noqa: F811
+def test_google_everything_valid_is_accepted(google_server: Google) -> None:
     server = google_server(Answer("ok"))
     config = types.GenerateContentConfig(
         system_instruction="be brief",
@@ -242,7 +251,7 @@ def test_google_everything_valid_is_accepted(google_server: Google) -> None:  # 
     assert "inlineData" in body["contents"][0]["parts"][0]
 
 
-def test_google_tool_loop_with_signatures(google_server: Google) -> None:  # noqa: F811
+def test_google_tool_loop_with_signatures(google_server: Google) -> None:
     server = google_server(
         [Answer(calls=[Call("lookup", {"word": "sun"})]), Answer("shines")], signatures=True
     )
@@ -263,7 +272,7 @@ def test_google_tool_loop_with_signatures(google_server: Google) -> None:  # noq
     assert "thought_signature" in raw(server, body).text
 
 
-def test_google_pictures_out(google_server: Google) -> None:  # noqa: F811
+def test_google_pictures_out(google_server: Google) -> None:
     server = google_server(Answer("here", pictures=[Picture(PNG)]))
     reply = gen(server).models.generate_content(
         model="gemini-3.1-flash-image",
@@ -276,7 +285,7 @@ def test_google_pictures_out(google_server: Google) -> None:  # noqa: F811
 # Gemini: models, tokens, files
 
 
-def test_google_models_paging(google_server: Google) -> None:  # noqa: F811
+def test_google_models_paging(google_server: Google) -> None:
     server = google_server(models=[f"gemini-{i}" for i in range(7)], aliases={})
     client = gen(server)
     assert [m.name for m in client.models.list(config={"page_size": 3})] == [
@@ -291,7 +300,7 @@ def test_google_models_paging(google_server: Google) -> None:  # noqa: F811
     assert server.generate_calls == []
 
 
-def test_google_aliases_only_on_v1beta(google_server: Google) -> None:  # noqa: F811
+def test_google_aliases_only_on_v1beta(google_server: Google) -> None:
     server = google_server()
     with pytest.raises(errors.ClientError) as caught:
         gen(server).models.generate_content(model="gemini-flash-latest", contents="x")
@@ -301,7 +310,7 @@ def test_google_aliases_only_on_v1beta(google_server: Google) -> None:  # noqa: 
     assert reply.model_version == "gemini-3.8-flash"
 
 
-def test_google_count_tokens_is_no_generate_call(google_server: Google) -> None:  # noqa: F811
+def test_google_count_tokens_is_no_generate_call(google_server: Google) -> None:
     server = google_server(quota=Quota(rpm=0))
     assert gen(server).models.count_tokens(model=FLASH, contents="12345678").total_tokens == 2
     assert server.generate_calls == [] and len(server.wait_for(1, op="count")) == 1
@@ -310,7 +319,7 @@ def test_google_count_tokens_is_no_generate_call(google_server: Google) -> None:
         gen(server).models.count_tokens(model=FLASH, contents="x")
 
 
-def test_google_upload(google_server: Google, tmp_path: Path) -> None:  # noqa: F811
+def test_google_upload(google_server: Google, tmp_path: Path) -> None:
     server = google_server()
     client = gen(server)
     (tmp_path / "a.txt").write_text("hello")
@@ -325,20 +334,20 @@ def test_google_upload(google_server: Google, tmp_path: Path) -> None:  # noqa: 
 # Gemini: keys and strictness
 
 
-def test_google_keys(google_server: Google) -> None:  # noqa: F811
+def test_google_keys(google_server: Google) -> None:
     server = google_server()
     with pytest.raises(errors.ClientError) as caught:
         gen(server, "wrong").models.generate_content(model=FLASH, contents="x")
     assert caught.value.code == 400
     assert caught.value.details["error"]["details"][0]["reason"] == "API_KEY_INVALID"
     url = f"{server.url}/v1/models/{FLASH}:generateContent"
-    assert httpx2.post(url, json=ask()).status_code == 403
-    assert httpx2.post(f"{url}?key={server.key}", json=ask()).status_code == 200
-    assert httpx2.post(url, json=ask(), headers={"Authorization": "Bearer x"}).status_code == 401
-    assert httpx2.get(f"{server.url}/nowhere?key={server.key}").status_code == 404
+    assert PLAIN.post(url, json=ask()).status_code == 403
+    assert PLAIN.post(f"{url}?key={server.key}", json=ask()).status_code == 200
+    assert PLAIN.post(url, json=ask(), headers={"Authorization": "Bearer x"}).status_code == 401
+    assert PLAIN.get(f"{server.url}/nowhere?key={server.key}").status_code == 404
 
 
-def test_google_accepts_both_spellings(google_server: Google) -> None:  # noqa: F811
+def test_google_accepts_both_spellings(google_server: Google) -> None:
     server = google_server()
     for config in ({"topP": 0.5, "maxOutputTokens": 5}, {"top_p": 0.5, "max_output_tokens": 5}):
         assert raw(server, ask(**config)).status_code == 200
@@ -440,7 +449,7 @@ REFUSED: list[tuple[Any, str]] = [
 ]
 
 
-def test_google_strictness(google_server: Google) -> None:  # noqa: F811
+def test_google_strictness(google_server: Google) -> None:
     server = google_server()
     for body, words in REFUSED:
         response = raw(server, body)
@@ -455,7 +464,7 @@ def test_google_strictness(google_server: Google) -> None:  # noqa: F811
     assert raw(server, ask(), f"/v1/models/{FLASH}:streamGenerateContent").status_code == 400
 
 
-def test_google_sdk_unknown_field(google_server: Google) -> None:  # noqa: F811
+def test_google_sdk_unknown_field(google_server: Google) -> None:
     server = google_server()
     client = gen(server, extra_body={"generationConfig": {"mood": "good"}})
     with pytest.raises(errors.ClientError, match="mood"):
@@ -478,7 +487,7 @@ def test_google_sdk_unknown_field(google_server: Google) -> None:  # noqa: F811
         (Quota(rpd=22, used_today=20), ["GenerateRequestsPerDayPerProjectPerModel-FreeTier"]),
     ],
 )
-def test_google_quota(google_server: Google, quota: Quota, quota_ids: list[str]) -> None:  # noqa: F811
+def test_google_quota(google_server: Google, quota: Quota, quota_ids: list[str]) -> None:
     server = google_server(quota=quota)
     client = gen(server)
     for _ in range(2):
@@ -495,33 +504,43 @@ def test_google_quota(google_server: Google, quota: Quota, quota_ids: list[str])
     client.models.generate_content(model="gemini-2.5-pro", contents="x")  # another bucket
 
 
-def test_google_quota_zero_and_window_and_project(google_server: Google) -> None:  # noqa: F811
+def test_google_quota_zero_and_window_and_project(google_server: Google) -> None:
     server = google_server(quota=Quota(rpm=0, rpd=0, tpm=0))
-    with pytest.raises(errors.ClientError, match="limit: 0, model: gemini-2.5-flash") as caught:
+    with pytest.raises(errors.ClientError, match="limit: 0, model: gemini") as caught:
         gen(server).models.generate_content(model=FLASH, contents="x")
     violations = caught.value.details["error"]["details"][0]["violations"]
     assert len(violations) == 3 and not any("quotaValue" in v for v in violations)
 
-    server = google_server(quota=Quota(rpm=1, window=0.2), key={"a": "p", "b": "p", "c": "q"})
+    now = [1_790_000_000.0]
+    quota = Quota(rpm=1, clock=lambda: now[0])
+    server = google_server(quota=quota, key={"a": "p", "b": "p", "c": "q"})
     gen(server, "a").models.generate_content(model=FLASH, contents="x")
     gen(server, "c").models.generate_content(model=FLASH, contents="x")
-    with pytest.raises(errors.ClientError):
+    now[0] += 59
+    with pytest.raises(errors.ClientError, match=r"Please retry in 1\.0"):
         gen(server, "b").models.generate_content(model=FLASH, contents="x")
-    time.sleep(0.25)
+    now[0] += 1
     gen(server, "b").models.generate_content(model=FLASH, contents="x")
 
 
-@pytest.mark.parametrize("name", [*payloads.QUOTA_429, *payloads.OTHER_GOOGLE])
-def test_google_payloads(google_server: Google, name: str) -> None:  # noqa: F811
-    failure = {**payloads.QUOTA_429, **payloads.OTHER_GOOGLE}[name]
-    server = google_server([failure, Answer("ok")])
+def test_google_payloads(google_server: Google) -> None:
+    failures = [*payloads.QUOTA_429.values(), *payloads.OTHER_GOOGLE.values()]
+    server = google_server([*failures, "ok"])
     client = gen(server)
-    with pytest.raises(errors.APIError) as caught:
-        client.models.generate_content(model=FLASH, contents="x")
-    assert caught.value.code == failure.status
-    assert caught.value.details == failure.body
+    for failure in failures:
+        with pytest.raises(errors.APIError) as caught:
+            client.models.generate_content(model=FLASH, contents="x")
+        assert caught.value.code == failure.status
+        assert caught.value.details == failure.body
     assert client.models.generate_content(model=FLASH, contents="x").text == "ok"
-    assert len(server.generate_calls) == 2
+    assert len(server.generate_calls) == len(failures) + 1
+
+
+def test_google_quota_is_atomic(google_server: Google) -> None:
+    server = google_server(quota=Quota(rpm=7))
+    with ThreadPoolExecutor(16) as pool:
+        codes = list(pool.map(lambda _: raw(server, ask()).status_code, range(40)))
+    assert sorted(codes) == [200] * 7 + [429] * 33
 
 
 # Gemini: faults
@@ -532,7 +551,7 @@ def texts(client: genai.Client) -> Iterator[str]:
         yield chunk.text or ""
 
 
-def test_google_refuse(google_server: Google) -> None:  # noqa: F811
+def test_google_refuse(google_server: Google) -> None:
     server = google_server([Answer("ok"), Fault("refuse")])
     client = gen(server)
     assert client.models.generate_content(model=FLASH, contents="x").text == "ok"
@@ -549,7 +568,7 @@ def test_google_refuse(google_server: Google) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_google_drops(google_server: Google, stream: bool) -> None:  # noqa: F811
+def test_google_drops(google_server: Google, stream: bool) -> None:
     server = google_server([Fault("drop_before_headers"), Fault("drop"), Fault("cut")])
     client = gen(server)
     for expected in ([], ["one "], ["one "]):
@@ -572,7 +591,7 @@ def _into(source: Iterator[str], got: list[str]) -> Iterator[str]:
     return iter(())
 
 
-def test_google_truncate_and_malformed(google_server: Google) -> None:  # noqa: F811
+def test_google_truncate_and_malformed(google_server: Google) -> None:
     server = google_server([Fault("truncate", after=2), Fault("malformed", after=2)])
     client = gen(server)
     chunks = list(client.models.generate_content_stream(model=FLASH, contents="one two three"))
@@ -584,7 +603,19 @@ def test_google_truncate_and_malformed(google_server: Google) -> None:  # noqa: 
     assert got == ["one ", "two "]
 
 
-def test_google_error_inside_the_stream(google_server: Google) -> None:  # noqa: F811
+def test_google_faults_of_a_whole_answer(google_server: Google) -> None:
+    server = google_server([Fault("truncate"), Fault("malformed"), Fault("stall")])
+    client = gen(server, timeout=300)
+    reply = client.models.generate_content(model=FLASH, contents="one")
+    assert (reply.text, reply.candidates[0].finish_reason) == ("one", None)
+    with pytest.raises(json.JSONDecodeError):
+        client.models.generate_content(model=FLASH, contents="one")
+    with pytest.raises(httpx2.ReadTimeout):
+        client.models.generate_content(model=FLASH, contents="one")
+    assert server.wait_disconnects(1)
+
+
+def test_google_error_inside_the_stream(google_server: Google) -> None:
     server = google_server(Fault("error", after=1, failure=payloads.OVERLOADED))
     got: list[str] = []
     with pytest.raises(errors.ServerError) as caught:
@@ -592,7 +623,7 @@ def test_google_error_inside_the_stream(google_server: Google) -> None:  # noqa:
     assert (got, caught.value.code) == (["one "], 503)
 
 
-def test_google_stall_and_disconnect(google_server: Google) -> None:  # noqa: F811
+def test_google_stall_and_disconnect(google_server: Google) -> None:
     server = google_server(Fault("stall", after=2))
     client = gen(server, timeout=300)
     got: list[str] = []
@@ -603,7 +634,7 @@ def test_google_stall_and_disconnect(google_server: Google) -> None:  # noqa: F8
     assert gone.chunks == 2 and gone.request.stream
 
 
-def test_google_hang(google_server: Google) -> None:  # noqa: F811
+def test_google_hang(google_server: Google) -> None:
     server = google_server(Fault("hang"))
     with pytest.raises(httpx2.ReadTimeout):
         gen(server, timeout=200).models.generate_content(model=FLASH, contents="x")
@@ -611,7 +642,7 @@ def test_google_hang(google_server: Google) -> None:  # noqa: F811
     assert gone.chunks == 0
 
 
-def test_google_sees_a_closed_stream(google_server: Google) -> None:  # noqa: F811
+def test_google_sees_a_closed_stream(google_server: Google) -> None:
     server = google_server(Answer(chunks=["x"] * 1000, delay=0.01))
     stream = gen(server).models.generate_content_stream(model=FLASH, contents="x")
     next(stream)
@@ -620,30 +651,35 @@ def test_google_sees_a_closed_stream(google_server: Google) -> None:  # noqa: F8
     stream.close()
     [gone] = server.wait_disconnects(1)
     assert 2 <= gone.chunks < 20
-    assert gone.at - closed < 0.2
+    assert gone.at - closed < 0.5
 
 
-async def test_google_sees_a_cancelled_task(google_server: Google) -> None:  # noqa: F811
-    server = google_server(Fault("stall", after=1))
-    client = gen(server)
+def test_google_sees_a_cancelled_task(google_server: Google) -> None:
+    async def run() -> None:
+        server = google_server(Fault("stall", after=1))
+        client = gen(server)
 
-    async def read() -> None:
-        async for _ in await client.aio.models.generate_content_stream(model=FLASH, contents="x"):
-            pass
+        async def read() -> None:
+            async for _ in await client.aio.models.generate_content_stream(
+                model=FLASH, contents="x"
+            ):
+                pass
 
-    task = asyncio.create_task(read())
-    await asyncio.to_thread(server.wait_for, 1)
-    await asyncio.sleep(0.05)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await asyncio.to_thread(server.wait_disconnects, 1)
+        task = asyncio.create_task(read())
+        await asyncio.to_thread(server.wait_for, 1)
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(server.wait_disconnects, 1)
+
+    asyncio.run(run())
 
 
 # OpenAI
 
 
-def test_openai_echoes_whole_and_streamed(openai_server: Open) -> None:  # noqa: F811
+def test_openai_echoes_whole_and_streamed(openai_server: Open) -> None:
     server = openai_server()
     client = oai(server)
     reply = chat(client, "hello to you")
@@ -661,22 +697,25 @@ def test_openai_echoes_whole_and_streamed(openai_server: Open) -> None:  # noqa:
     assert all("usage" not in c.model_fields_set for c in chat(client, stream=True))
 
 
-async def test_openai_async_concurrency(openai_server: Open) -> None:  # noqa: F811
-    server = openai_server(Answer(chunks=["a", "b", "c"], delay=0.05))
-    client = AsyncOpenAI(api_key=server.key, base_url=server.url, max_retries=0)
+def test_openai_async_concurrency(openai_server: Open) -> None:
+    async def run() -> None:
+        server = openai_server(Answer(chunks=["a", "b", "c"], delay=0.1))
+        client = AsyncOpenAI(api_key=server.key, base_url=server.url, max_retries=0)
 
-    async def one() -> str:
-        stream = await client.chat.completions.create(
-            model=MINI, messages=[{"role": "user", "content": "x"}], stream=True
-        )
-        return "".join([c.choices[0].delta.content or "" async for c in stream])
+        async def one() -> str:
+            stream = await client.chat.completions.create(
+                model=MINI, messages=[{"role": "user", "content": "x"}], stream=True
+            )
+            return "".join([c.choices[0].delta.content or "" async for c in stream])
 
-    start = time.monotonic()
-    assert await asyncio.gather(*(one() for _ in range(20))) == ["abc"] * 20
-    assert time.monotonic() - start < 1.5
+        start = time.monotonic()
+        assert await asyncio.gather(*(one() for _ in range(20))) == ["abc"] * 20
+        assert time.monotonic() - start < 2.5  # one after the other: 4 s
+
+    asyncio.run(run())
 
 
-def test_openai_threads(openai_server: Open) -> None:  # noqa: F811
+def test_openai_threads(openai_server: Open) -> None:
     server = openai_server()
     client = oai(server)
     with ThreadPoolExecutor(20) as pool:
@@ -685,7 +724,7 @@ def test_openai_threads(openai_server: Open) -> None:  # noqa: F811
     assert len(server.generate_calls) == 40
 
 
-def test_openai_models(openai_server: Open) -> None:  # noqa: F811
+def test_openai_models(openai_server: Open) -> None:
     server = openai_server(models=["a", "google/b"])
     client = oai(server)
     assert [m.id for m in client.models.list()] == ["a", "google/b"]
@@ -696,16 +735,16 @@ def test_openai_models(openai_server: Open) -> None:  # noqa: F811
         assert caught.value.code == "model_not_found"
 
 
-def test_openai_keys(openai_server: Open) -> None:  # noqa: F811
+def test_openai_keys(openai_server: Open) -> None:
     server = openai_server()
     with pytest.raises(openai.AuthenticationError) as caught:
         chat(oai(server, "sk-wrong"))
     assert caught.value.code == "invalid_api_key"
-    assert httpx2.get(f"{server.url}/models").status_code == 401
+    assert PLAIN.get(f"{server.url}/models").status_code == 401
     assert chat(oai(openai_server(key="")))
 
 
-def test_openai_parts_schema_and_tools(openai_server: Open) -> None:  # noqa: F811
+def test_openai_parts_schema_and_tools(openai_server: Open) -> None:
     server = openai_server(
         [Answer(calls=[Call("lookup", {"word": "sun"})]), Answer('{"a": 1}', thoughts=["hm"])]
     )
@@ -760,7 +799,7 @@ def test_openai_parts_schema_and_tools(openai_server: Open) -> None:  # noqa: F8
     assert reply.choices[0].message.reasoning_content == "hm"
 
 
-def test_openai_ends(openai_server: Open) -> None:  # noqa: F811
+def test_openai_ends(openai_server: Open) -> None:
     server = openai_server([Answer.stopped("MAX_TOKENS", "half"), Answer.blocked(), Answer.empty()])
     client = oai(server)
     ends = [chat(client).choices[0].finish_reason for _ in range(3)]
@@ -813,12 +852,12 @@ OPENAI_REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
 ]
 
 
-def test_openai_strictness(openai_server: Open) -> None:  # noqa: F811
+def test_openai_strictness(openai_server: Open) -> None:
     server = openai_server()
     headers = {"Authorization": f"Bearer {server.key}"}
     base = {"model": MINI, "messages": [{"role": "user", "content": "x"}]}
     for more, words, code in OPENAI_REFUSED:
-        response = httpx2.post(
+        response = PLAIN.post(
             f"{server.url}/chat/completions", json={**base, **more}, headers=headers
         )
         error = response.json()["error"]
@@ -833,18 +872,19 @@ def test_openai_strictness(openai_server: Open) -> None:  # noqa: F811
     assert caught.value.code == "context_length_exceeded"
 
 
-@pytest.mark.parametrize("name", payloads.OPENAI_ERRORS)
-def test_openai_payloads(openai_server: Open, name: str) -> None:  # noqa: F811
-    failure = payloads.OPENAI_ERRORS[name]
-    server = openai_server(failure)
-    with pytest.raises(openai.APIStatusError) as caught:
-        chat(oai(server))
-    assert caught.value.status_code == failure.status
-    assert caught.value.body == failure.body["error"]
-    assert len(server.generate_calls) == 1
+def test_openai_payloads(openai_server: Open) -> None:
+    failures = list(payloads.OPENAI_ERRORS.values())
+    server = openai_server(failures)
+    client = oai(server)
+    for failure in failures:
+        with pytest.raises(openai.APIStatusError) as caught:
+            chat(client)
+        assert caught.value.status_code == failure.status
+        assert caught.value.body == failure.body["error"]
+    assert len(server.generate_calls) == len(failures)
 
 
-def test_openai_quota_headers(openai_server: Open) -> None:  # noqa: F811
+def test_openai_quota_headers(openai_server: Open) -> None:
     server = openai_server(quota=Quota(rpm=2, tpm=1000))
     client = oai(server)
     first = client.chat.completions.with_raw_response.create(
@@ -863,7 +903,7 @@ def test_openai_quota_headers(openai_server: Open) -> None:  # noqa: F811
     assert caught.value.code == "insufficient_quota"
 
 
-def test_openai_faults(openai_server: Open) -> None:  # noqa: F811
+def test_openai_faults(openai_server: Open) -> None:
     server = openai_server(
         [
             Fault("drop_before_headers"),
@@ -899,7 +939,7 @@ def test_openai_faults(openai_server: Open) -> None:  # noqa: F811
     assert len(server.generate_calls) == 7
 
 
-def test_openai_sees_a_closed_stream(openai_server: Open) -> None:  # noqa: F811
+def test_openai_sees_a_closed_stream(openai_server: Open) -> None:
     server = openai_server(Fault("stall", after=1))
     stream = chat(oai(server), "a b c", stream=True)
     next(stream)
@@ -907,7 +947,7 @@ def test_openai_sees_a_closed_stream(openai_server: Open) -> None:  # noqa: F811
     assert server.wait_disconnects(1)[0].chunks == 1
 
 
-def test_gemini_compat(openai_server: Open) -> None:  # noqa: F811
+def test_gemini_compat(openai_server: Open) -> None:
     server = openai_server(gemini_compat=True, key="k", quota=Quota(rpm=1))
     assert server.url.endswith("/v1beta/openai")
     client = oai(server)

@@ -22,6 +22,7 @@ from gemini_magic.errors import ConfigError, did_you_mean
 
 __all__ = ["Backend", "Config", "Step", "Vertex", "default_target_names", "load"]
 
+
 class Step(NamedTuple):
     """A backend along a route, and the failures of the one before on which it answers.
 
@@ -187,12 +188,14 @@ def _build(
     layers += config_layers.from_environment(environ, notices)
     layers += config_layers.session_layers(session)
     tables, sources = config_layers.merged(layers)
+    cache = {**config_layers.DEFAULTS["cache"], **tables["settings"].pop("cache")}
 
     config = Config(
         backends=MappingProxyType(backends),
         presets=MappingProxyType({k: v for k, v in presets.items() if k not in backends}),
         routes=MappingProxyType(routes),
         **tables["settings"],
+        cache=MappingProxyType(cache),
         generation=MappingProxyType(tables["generation"]),
         ledger=MappingProxyType(tables["ledger"]),
         limits=MappingProxyType(tables["limits"]),
@@ -250,7 +253,7 @@ def _routes(
         if document is None:
             continue
         for name, row in tables.get("routes", {}).items():
-            where = document.where(("routes", name))
+            where = document.where(("routes", name, "targets"))
             steps = [Step(backend, when) for backend, when in row.get("targets", ())]
             if not steps:
                 raise ConfigError(f"{where}: the route {name} has no targets.")
@@ -268,4 +271,6 @@ def _routes(
 
 
 def _listed(names: tuple[str, ...]) -> str:
+    if len(names) > 8:
+        names = (*names[:7], f"{len(names) - 7} more")
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

@@ -48,9 +48,9 @@ class Vertex(NamedTuple):
 class Backend:
     """A service that can be asked: where it is, and the names of the variables with its key.
 
-    ``models`` maps names as asked to the service's own; ``prefix`` goes before bare names of
-    Google's. ``model`` is what it answers with where nothing was asked of it (for ``local``: the
-    weights). ``defined_in`` says for people where it was configured.
+    ``models`` maps names as asked to the service's own; ``prefix``, ``google`` and ``serves`` are
+    as in ``catalog.Preset``. ``model`` is what it answers with where nothing was asked of it (for
+    ``local``: the weights). ``defined_in`` says for people where it was configured.
     """
 
     name: str
@@ -196,7 +196,7 @@ def _openai(row: Mapping[str, Any], preset: catalog.Preset | None) -> dict[str, 
         return {
             "key_env": keys or (),
             "key_required": bool(keys),
-            "google": not is_loopback(row["base_url"]),
+            "google": "model" not in row,
             "serves": ("*",),
         }
     return {

@@ -15,6 +15,7 @@ from gemini_magic.config_schema import PROJECT, SETTINGS, TABLES, Mismatch, tabl
 from gemini_magic.errors import ConfigError, did_you_mean
 
 PROJECT_FILE = "gemini_magic.toml"
+SHARED_FILE = "pyproject.toml"
 
 #: No configuration is larger, in bytes.
 MAX_SIZE = 1_000_000
@@ -66,7 +67,7 @@ class Document:
                 continue
             for key, value in content.items():
                 if name not in PROJECT or (name == "settings" and _is_ours(key)):
-                    beyond.append(f"{name}.{key}")
+                    beyond.append(f"{name}.{_printable(key)}")
                 else:
                     allowed.setdefault(name, {})[key] = value
         return allowed, tuple(beyond)
@@ -78,12 +79,17 @@ def _is_ours(setting: str) -> bool:
 
 def config_error(where: str, mismatch: Mismatch) -> ConfigError:
     """A Mismatch in the user's words."""
-    name = ".".join(mismatch.path)
+    name = ".".join(map(_printable, mismatch.path))
     if mismatch.known:
         hint = did_you_mean(mismatch.path[-1], mismatch.known)
         choice = f"known here: {', '.join(mismatch.known)}"
         return ConfigError(f"{where}: unknown key {name}.", hint or choice)
     return ConfigError(f"{where}: {name} should be {mismatch.expected}{mismatch.got}.")
+
+
+def _printable(key: str) -> str:
+    """A key as it may be shown: a file could hold codes that a terminal obeys."""
+    return key if key.isprintable() else ascii(key)
 
 
 def user_document() -> Document | None:
@@ -103,7 +109,7 @@ def project_document(folder: Path) -> Document | None:
     for place in (folder, *folder.parents):
         if place != folder and _is_public(place):
             return None
-        for name in (PROJECT_FILE, "pyproject.toml"):
+        for name in (PROJECT_FILE, SHARED_FILE):
             if found := _document(place / name):
                 return found
         if place in ends or (place / ".git").exists():
@@ -127,6 +133,8 @@ def _document(path: Path) -> Document | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     if status.st_size > MAX_SIZE:
+        if path.name == SHARED_FILE:
+            return None
         raise ConfigError(f"{path} is too large for a configuration file.")
     signature = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
     return _read(path, signature)
@@ -138,7 +146,7 @@ def _read(path: Path, _signature: tuple[int, ...]) -> Document | None:
         content = path.read_bytes()
     except OSError as problem:
         raise ConfigError(f"{path} cannot be read: {problem.strerror}.") from problem
-    shared = path.name == "pyproject.toml"
+    shared = path.name == SHARED_FILE
     if shared and b"gemini_magic" not in content:
         return None  # not ours, and not ours to complain about
 

@@ -277,9 +277,7 @@ TABLES: Mapping[str, Check] = {
     ),
     "backends": table_of(table(BACKEND)),
     "routes": table_of(table({"targets": targets})),
-    "limits": table_of(
-        table_of(table(dict.fromkeys(("rpm", "tpm", "rpd", "tpd", "ipm"), _COUNT)))
-    ),
+    "limits": table_of(table_of(table(dict.fromkeys(("rpm", "tpm", "rpd", "tpd", "ipm"), _COUNT)))),
     "prices": table_of(table_of(table(dict.fromkeys(("input", "output", "cached"), _MONEY)))),
 }
 

@@ -25,7 +25,7 @@ class GeminiMagicError(Exception):
         super().__init__(what)
         self.what = _one_line(what)
         self.next_step = _one_line(next_step)
-        self._times_shown = 0
+        self._shown_in: int | None = None
 
     def __str__(self) -> str:
         return f"{self.what} {self.next_step}".strip()
@@ -36,13 +36,17 @@ class GeminiMagicError(Exception):
         return [first, f"  → {self.next_step}"] if self.next_step else [first]
 
     def _render_traceback_(self) -> list[str]:
-        """IPython's hook: two lines, and the whole traceback when asked again with ``%tb``.
+        """IPython's hook: two lines, and the whole traceback when a later cell asks with ``%tb``.
 
-        Source: IPython.core.interactiveshell.InteractiveShell.showtraceback.
+        IPython calls this twice for the cell that failed: to show it, and for the history.
+        Source: IPython.core.interactiveshell.InteractiveShell.showtraceback and
+        _format_exception_for_storage.
         """
-        self._times_shown += 1
         shell = _ipython()
-        if self._times_shown == 1 or shell is None:
+        now = getattr(shell, "execution_count", 0)
+        if self._shown_in is None:
+            self._shown_in = now
+        if shell is None or self._shown_in == now:
             return self.lines()
         whole = shell.InteractiveTB.structured_traceback(type(self), self, self.__traceback__)
         return [*whole, *self.lines()[1:]]

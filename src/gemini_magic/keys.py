@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from gemini_magic import paths
+from gemini_magic import env_files, paths
 from gemini_magic.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ SHOWN = "<key>"
 
 #: The service under which the keyring holds our keys; the user name there is the backend's.
 SERVICE = "gemini_magic"
-
-#: No ``.env`` is larger, in bytes.
-MAX_ENV_FILE = 64 * 1024
 
 
 class Secret:
@@ -89,7 +85,7 @@ def find(
         if environ.get(name, "").strip():
             return Key(clean(environ[name], name), name)
     if env_file is not None and backend.key_env:
-        found = read_env_file(env_file, backend.key_env)
+        found = env_files.read(env_file, backend.key_env)
         for name in backend.key_env:
             if found.get(name, "").strip():
                 where = f"{name} in {env_file}"
@@ -117,66 +113,6 @@ def clean(value: str, where: str) -> Secret:
     return Secret(stripped)
 
 
-# --- .env ---------------------------------------------------------------------------------------
-
-_LINE = r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*"
-_QUOTED = r"""'([^']*)'\s*(?:\#.*)?|"((?:[^"\\]|\\.)*)"\s*(?:\#.*)?"""
-
-
-def read_env_file(path: Path, names: Iterable[str]) -> dict[str, str]:
-    """The values of these variables in a ``.env`` file; all else in it is passed over.
-
-    Lines are ``NAME=value``, with ``export``, quotes and comments as in a shell, nothing expanded;
-    the last one wins. Raises ConfigError where the file is no plain file or too large.
-    """
-    wanted = frozenset(names)
-    found: dict[str, str] = {}
-    for line in _env_text(path).splitlines():
-        match = re.fullmatch(_LINE, line)
-        if match and match[1] in wanted:
-            found[match[1]] = _unquoted(match[2])
-    return found
-
-
-def _env_text(path: Path) -> str:
-    # A link could make us read, and quote, another file; a pipe would never end; a folder of this
-    # name is somebody's virtual environment. O_NOFOLLOW, O_NONBLOCK and fstat: should the file be
-    # exchanged between the two looks at it.
-    try:
-        if path.is_dir():
-            return ""
-        if path.is_symlink():
-            raise _bad_env_file(path, "is a link, which is not followed")
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise _bad_env_file(path, "is no plain file")
-            content = file.read(MAX_ENV_FILE + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except OSError as problem:
-        raise _bad_env_file(path, f"cannot be read ({problem.strerror})") from problem
-    if len(content) > MAX_ENV_FILE:
-        raise _bad_env_file(path, "is larger than 64 kB")
-    return content.decode("utf-8-sig", "replace")
-
-
-def _bad_env_file(path: Path, why: str) -> ConfigError:
-    return ConfigError(
-        f"{path} {why}, so no key is taken from it.",
-        "set the key in the environment, or store it with: %gemini key",
-    )
-
-
-def _unquoted(text: str) -> str:
-    quoted = re.fullmatch(_QUOTED, text)
-    if quoted is None:
-        return re.split(r"(?:^|\s)#", text, maxsplit=1)[0].rstrip()
-    if quoted[1] is not None:
-        return quoted[1]
-    return re.sub(r"\\(.)", r"\1", quoted[2])
-
-
 # --- what the user stored -----------------------------------------------------------------------
 
 
@@ -192,8 +128,7 @@ def store(name: str, secret: str | Secret, *, consent: Callable[[str], bool]) ->
         _update(name, {"in": "keyring"})
         return f"keyring {SERVICE}/{name}"
     question = (
-        "No OS keyring can be used here. Keep the key in a file that only you can read,"
-        f" {_file()}?"
+        f"No OS keyring can be used here. Keep the key in a file that only you can read, {_file()}?"
     )
     if not consent(question):
         raise ConfigError("the key was not stored.", "set it in the environment instead")

@@ -139,6 +139,8 @@ class GoogleServer(ScriptedServer):
 
     def _project(self, exchange: Exchange) -> tuple[str, Failure | None]:
         request = exchange.request
+        if request.query.get("upload_id") in self._uploads:
+            return "", None  # the upload's URL is its own permission
         if "authorization" in request.headers:
             return "", payloads.UNAUTHENTICATED
         key = request.headers.get("x-goog-api-key") or request.query.get("key")
@@ -172,7 +174,8 @@ class GoogleServer(ScriptedServer):
         if violations:
             return _invalid(violations)
         if action == "countTokens":
-            return self._count(exchange, body)
+            self._count(exchange, body)
+            return None
         stream = action == "streamGenerateContent"
         if stream != (request.query.get("alt") == "sse"):
             return _invalid(["This server streams with alt=sse, and only then."])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .payloads import openai_error
@@ -84,7 +84,7 @@ PARTS: dict[str, dict[str, set[str]]] = {
     "file": {"file": {"file_data", "file_id", "filename"}},
     "refusal": {"refusal": set()},
 }
-_FITS = {
+_FITS: dict[str, Callable[[Any], bool]] = {
     "string": lambda v: isinstance(v, str),
     "array": lambda v: isinstance(v, list),
     "object": lambda v: isinstance(v, dict),
@@ -155,11 +155,9 @@ def _ranges(body: dict[str, Any]) -> Iterator[Failure]:
         if value is None or low <= value <= high:
             continue
         kind = FIELDS[name]
-        way, word, limit = (
-            ("above", "maximum", f"<= {high}")
-            if value > high
-            else ("below", "minimum", f">= {low}")
-        )
+        way, word, limit = ("below", "minimum", f">= {low}")
+        if value > high:
+            way, word, limit = ("above", "maximum", f"<= {high}")
         yield _bad(
             f"Invalid '{name}': {kind} {way} {word} value. Expected a value {limit}, but got "
             f"{value} instead.",
@@ -319,7 +317,7 @@ def _content(content: Any, role: str, at: str, *, optional: bool) -> Iterator[Fa
         if not isinstance(inner, dict if fields else str):
             yield _missing(f"{path}.{kind}")
             continue
-        if fields:
+        if isinstance(inner, dict):
             for name in set(inner) - fields:
                 yield _unknown(f"{path}.{kind}.{name}")
             yield from _media(kind, inner, f"{path}.{kind}")

@@ -60,10 +60,10 @@ class ScriptedServer(WireServer):
             self._other[op] = Script(script)
             return
         self._script = Script(script)
-        if not self._script.refuses:
-            self.listen()
-        else:
+        if self._script.refuses:
             self.close_listener()
+        elif self.running:
+            self.listen()
 
     def listen(self) -> None:
         super().listen()
@@ -115,9 +115,9 @@ def _stream(exchange: Exchange, answer: Answer, dialect: Dialect, fault: Fault |
     exchange.wait(answer.first_delay)
     exchange.start_stream({**SSE_HEADERS, **answer.headers})
     parts = pieces(answer)
-    sent, due = 0, time.monotonic()
+    due = time.monotonic()
     for i, (kind, value) in enumerate(parts):
-        if fault and sent >= fault.after:
+        if fault and i >= fault.after:
             break
         if i:
             due += answer.delay
@@ -125,7 +125,6 @@ def _stream(exchange: Exchange, answer: Answer, dialect: Dialect, fault: Fault |
         shown = text_of(answer, value) if kind == "text" else value
         last = i == len(parts) - 1 and fault is None
         exchange.chunk(_event(dialect, dialect.event((kind, shown), first=i == 0, last=last)))
-        sent += 1
     if fault:
         _break(exchange, dialect, fault)
         return

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
@@ -127,11 +128,11 @@ class Exchange:
 
     def _head(self, status: int, headers: Mapping[str, str]) -> bytes:
         merged = {
-            "Date": formatdate(time.time() + self._date_offset, usegmt=True),
-            "Connection": "keep-alive" if self.keep_alive else "close",
-            **headers,
-            **self.extra_headers,
+            "date": formatdate(time.time() + self._date_offset, usegmt=True),
+            "connection": "keep-alive" if self.keep_alive else "close",
         }
+        for more in (self.extra_headers, headers):  # what a script says wins
+            merged |= {name.lower(): value for name, value in more.items()}
         try:
             phrase = HTTPStatus(status).phrase
         except ValueError:
@@ -158,6 +159,7 @@ class WireServer:
         self.host = "127.0.0.1"
         self.port = port
         self.date_offset = date_offset
+        self.running = False
         self.errors: list[BaseException] = []  # bugs of the server itself; empty in a good test
         self._changed = threading.Condition()
         self._requests: list[Recorded] = []
@@ -169,7 +171,9 @@ class WireServer:
 
     # what a protocol fills in
 
-    def classify(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Any:
+    def classify(
+        self, method: str, path: str, query: Mapping[str, str], body: Any
+    ) -> tuple[str, str, bool]:
         """(op, model, stream) of a request."""
         return "other", "", False
 
@@ -184,18 +188,18 @@ class WireServer:
         return f"http://{self.host}:{self.port}{self.base_path}"
 
     def start(self) -> Self:
+        self.running = True
         self.listen()
         return self
 
     def stop(self) -> None:
+        self.running = False
         self.close_listener()
         with self._changed:
             sockets = list(self._open)
         for sock in sockets:
-            try:
+            with suppress(OSError):  # already closed by the other side
                 sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # already closed by the other side
 
     def __enter__(self) -> Self:
         return self.start()
@@ -226,10 +230,8 @@ class WireServer:
         listener, self._listener = self._listener, None
         if listener is None:
             return
-        try:
-            listener.shutdown(socket.SHUT_RDWR)  # wakes accept() on Linux
-        except OSError:
-            pass  # macOS: close() alone wakes it
+        with suppress(OSError):  # wakes accept() on Linux; on macOS close() does, and this fails
+            listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         if self._acceptor is not None:
             self._acceptor.join(1)
@@ -314,6 +316,8 @@ class WireServer:
         try:
             self.handle(exchange)
         except Gone:
+            if not self.running:  # it was us
+                return False
             with self._changed:
                 self._disconnects.append(Disconnect(request, exchange.chunks))
                 self._changed.notify_all()

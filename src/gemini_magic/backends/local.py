@@ -149,6 +149,14 @@ def _loopback(child: rendezvous.Child) -> OpenAIBackend:
                 self._opened = super()._client().with_options(http_client=direct)
             return self._opened
 
+        def _body(self, request: Request, model: str) -> tuple[dict[str, Any], list[str]]:
+            body, notices = super()._body(request, model)
+            if request.settings.seed is not None:
+                # A prompt that is half remembered is computed in other steps, which round
+                # otherwise; whoever gives a seed wants the same answer again, and waits for it.
+                body.setdefault("extra_body", {})["cache_prompt"] = False
+            return body, notices
+
     return Loopback(f"{child.url}/v1", Secret(child.key), extra_settings=("top_k",))
 
 

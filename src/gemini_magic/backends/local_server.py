@@ -188,9 +188,6 @@ def main() -> int:
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")  # read when the engine is loaded
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
     from dataclasses import replace
 
     from gemini_magic.backends import rendezvous

@@ -29,7 +29,7 @@ __all__ = ["Sanitiser", "sanitise"]
 # What may stand before a block on its line: indentation, quotes, list markers, task boxes.
 _PREFIX = r"(?:[ \t>]|[*+-][ \t]|\d{1,9}[.)][ \t]|\[[ xX]\][ \t])*"
 # Characters that mean nothing to removeMath, marked or an HTML attribute, inside a destination.
-_URL_CHAR = r"(?:[\w\-.~:/?#@!&'*+,;=%|]|[^\x00-\x7f\s])"
+_URL_CHAR = r"(?:[\w\-.~:/?#!&'*+,;=%|]|@(?!@)|[^\x00-\x7f\s])"
 _URL = rf"(?:https?://|mailto:|#){_URL_CHAR}*(?:\({_URL_CHAR}*\){_URL_CHAR}*)*"
 _TITLE = r"\"[\w .,:;!?'/+-]*\""
 
@@ -37,9 +37,9 @@ _HIDDEN = "\0"  # stands for a `[` to be escaped; the input has no control chara
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _FENCE = re.compile(rf"({_PREFIX})(`{{3,}}(?=[^`]*$)|~{{3,}})(.*)")
-_RUN = re.compile(r"([ \t]*)([`~]{3,})[ \t]*")
+_RUN = re.compile(r"([ \t>]*)([`~]{3,})[ \t]*")
 _INFO = re.compile(r"[ \t]*([A-Za-z0-9_+#./:-]*)")
-_FENCE_LINE = re.compile(rf"^({_PREFIX})(`{{3,}}(?=[^`\n]*$)|~{{3,}})(.*)$", re.M)
+_NEAR_FENCE = re.compile(rf"^({_PREFIX})(?=`{{3,}}[^`\n]*(?:\$|\\))", re.M)
 _DELIMITER = re.compile(r"(\$\$?|\\\\[()[\]]|\\(?:begin|end)\{[a-z]*\*?\})", re.I)
 _MATH_COMMAND = re.compile(r"\\\\[(\[]|\\begin\{", re.I)
 _CODE_SPAN = re.compile(
@@ -49,10 +49,11 @@ _LABEL = re.compile(rf"^({_PREFIX})\[(?=((?:\\.|[^\[\]\\])*+)(\]:?|\[|\\?\Z))", 
 _DEFINITION = re.compile(rf"\[[^\[\]\\`\n]+\]: +({_URL})(?: +{_TITLE})? *(?=\n|\Z)(?!\n[ \t]*[\"'(])")
 _AUTOLINK = re.compile(rf"<({_URL})>")
 _IMAGE = re.compile(
-    r"!\[([^\[\]\n]*)\]\(<?([^()\s<>]*(?:\([^()\s<>]*\)[^()\s<>]*)*)>?(?:[ \t]+\"[^\"\n]*\")?[ \t]*\)"
+    r"!\[([^\[\]\n`]*)\]\(<?([^()\s<>`]*(?:\([^()\s<>`]*\)[^()\s<>`]*)*)>?"
+    r"(?:[ \t]+\"[^\"\n`]*\")?[ \t]*\)"
 )
 _SAFE_IMAGE = re.compile(rf"!\[[\w .,:;!?'/+-]*\]\(https?://{_URL_CHAR}+\)")
-_LINK = re.compile(rf"\]\((?:<?({_URL})>?(?:[ \t]+(\"[^\"\n]*\"))?[ \t]*\))?", re.I)
+_LINK = re.compile(rf"\]\((?:<?({_URL})>?(?:[ \t]+(\"[^\"\n`]*\"))?[ \t]*\))?", re.I)
 _BARE_URL = re.compile(r"(?:(?:https?|ftp)://|www\.)[^ \t\n]*", re.I)
 _URL_MATH = re.compile(r"\$|\\(?=\\|begin|end)", re.I)
 _PLACEHOLDER = re.compile(r"@(?=\\?@\d)")  # removeMath's own marks: a forged one stops Lab
@@ -137,7 +138,7 @@ class _Scanner:
             self.previous, self.dirty, self.guard = "", False, False
             return
         fence = _FENCE.fullmatch(line)
-        if fence and ">" not in fence[1]:  # a quoted fence ends with its quote: text
+        if fence:
             self._open(fence[1], fence[2], fence[3], newline)
             return
         self._separate(self.guard)
@@ -158,17 +159,18 @@ class _Scanner:
         self._separate(
             self.guard or (self.previous == "text" and (numbered or self._math_begins()))
         )
-        self.sure = "\t" not in prefix and (self.previous != "text" or len(prefix) <= 3)
+        plain = not set(prefix) & set("\t>[")  # after a task box, marked sees no fence
+        self.sure = plain and (self.previous != "text" or len(prefix) <= 3)
         if self.sure:
             self._flush()
         self._put(prefix + run + _info(info) + newline)
-        self.run, self.indent = run, re.sub(r"[^ \t]", " ", prefix)
+        self.run, self.indent = run, re.sub(r"[^ \t>]", " ", prefix)
         self.guard = False
 
     def _fenced(self, line: str, newline: str) -> bool:
         """Handle a line inside a fence; False if it ended the fence and is text itself."""
         end = _RUN.fullmatch(line)
-        if end and end[2].startswith(self.run):
+        if end and end[2].startswith(self.run) and end[1].count(">") == self.indent.count(">"):
             width = len(end[1].expandtabs(4))
             if width < len(self.indent.expandtabs(4)) + 4:
                 # One spelling that every parser takes for the end.
@@ -177,7 +179,8 @@ class _Scanner:
                 self._put((line if same else self.indent + self.run) + newline)
                 self._close()
                 return True
-        if line.strip() and not line.startswith(self.indent):
+        blank = not line.strip(" \t>") and line.count(">") == self.indent.count(">")
+        if not (blank or line.startswith(self.indent)):
             self._put(self.indent + self.run + "\n")
             self._close()
             return False
@@ -225,7 +228,8 @@ def _clean(text: str, dirty: bool, allow_remote_images: bool) -> str:
         math = True
     else:
         math = _outside(text, spans).count("$") > 1
-    text = _FENCE_LINE.sub(lambda m: m[1] + m[2] + _info(m[3]), text)
+    # ```$`$ is a fence once removeMath has taken the math away.
+    text = _NEAR_FENCE.sub(r"\1\\", text)
     text = _definitions(text, math)
     quotes = '"' in text
     out = []
@@ -241,8 +245,9 @@ def _info(info: str) -> str:
     """The info string of a fence: one plain word, never one that Lab draws as a diagram."""
     word = _INFO.match(info)
     assert word is not None
-    plain = word[0] if info[word.end() :].strip(" ") else info
-    return plain + "-source" if word[1].lower() == "mermaid" else plain
+    if word[1].lower() == "mermaid":
+        return word[0] + "-source"
+    return word[0] if info[word.end() :].strip(" ") else info
 
 
 def _code_spans(text: str) -> list[tuple[int, int]]:
@@ -270,15 +275,18 @@ def _outside(text: str, spans: list[tuple[int, int]]) -> str:
 def _definitions(text: str, math: bool) -> str:
     """Leave only plain `[label]: url` lines; a definition may otherwise hide whole blocks."""
 
+    edits: dict[int, str] = {}
+    for m in reversed(list(_LABEL.finditer(text))):
+        # An end out of sight: in another chunk, hidden by math, or by an escape put in here.
+        if math or m[3] in ("", "\\") or (m[3] == "[" and m.start(3) in edits):
+            edits[m.end(1)] = _HIDDEN
+        elif m[3] == "]:" and (m[1] or not _DEFINITION.match(text, m.start())):
+            edits[m.end(2)] = "] "
     out = []
     end = 0
-    for m in _LABEL.finditer(text):
-        if math or not m[3].startswith(("]", "[")):  # its end is out of sight
-            out += [text[end : m.end(1)], _HIDDEN]
-            end = m.end(1) + 1
-        elif m[3] == "]:" and (m[1] or not _DEFINITION.match(text, m.start())):
-            out += [text[end : m.end(2)], "] "]
-            end = m.end(2) + 1
+    for at in sorted(edits):
+        out += [text[end:at], edits[at]]
+        end = at + 1
     return "".join(out) + text[end:]
 
 
@@ -290,7 +298,7 @@ def _inline(text: str, quotes: bool, allow_remote_images: bool) -> str:
 
     def image(m: re.Match[str]) -> str:
         alt = re.sub(r"[^\w .,:;!?'/+-]", "", m[1])
-        if not re.fullmatch(rf"https?://{_URL_CHAR}+", m[2]) or "@@" in m[2]:
+        if not re.fullmatch(rf"https?://{_URL_CHAR}+", m[2]):
             return f"(image: {alt})"
         if allow_remote_images:
             return f"![{alt}]({m[2]})"
@@ -300,8 +308,8 @@ def _inline(text: str, quotes: bool, allow_remote_images: bool) -> str:
         return m[0] if allow_remote_images and _SAFE_IMAGE.match(text, m.start()) else "! "
 
     def link(m: re.Match[str]) -> str:
-        if not m[1] or "@@" in m[1]:
-            return "] (" + m[0][2:]
+        if not m[1]:
+            return "] ("
         title = f" {m[2]}" if m[2] and re.fullmatch(_TITLE, m[2]) else ""
         return f"]({m[1]}{title})"
 

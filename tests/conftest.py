@@ -1,0 +1,54 @@
+"""Every test has a home of its own, no key in its environment, and servers on loopback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kernels import Kernel
+from tests.wire.fixtures import google_server, openai_server
+
+__all__ = ["google_server", "openai_server"]
+
+#: What a user's environment may hold that would change what a test sees.
+_FOREIGN = ("GEMINI_", "GOOGLE_", "OPENAI_", "MODEL_PROXY_", "OPENROUTER_", "APIYI_", "LITELLM_")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home for the test's configuration, keys, ledger and logs."""
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN) and not name.startswith("GEMINI_MAGIC_TEST"):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("GEMINI_MAGIC_HOME", str(folder))
+    monkeypatch.setenv("GEMINI_MAGIC_WARM_UP", "0")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return folder
+
+
+@pytest.fixture
+def configure(home: Path):  # type: ignore[no-untyped-def]
+    """``configure(text)`` writes the user's gemini_magic.toml."""
+
+    def write(text: str) -> Path:
+        path = home / "config" / "gemini_magic.toml"
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.write_text(text, "utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def kernel(home: Path) -> Iterator[Kernel]:
+    """A real kernel in the test's home, with the extension loaded."""
+    with Kernel() as running:
+        yield running
