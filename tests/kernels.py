@@ -93,8 +93,12 @@ class Kernel:
         message = self.client.session.msg(
             "execute_request",
             {
-                "code": code, "silent": silent, "store_history": not silent,
-                "user_expressions": {}, "allow_stdin": False, "stop_on_error": True,
+                "code": code,
+                "silent": silent,
+                "store_history": not silent,
+                "user_expressions": {},
+                "allow_stdin": False,
+                "stop_on_error": True,
             },  # fmt: skip
             metadata={"cellId": cell_id} if cell_id else {},
         )
@@ -135,7 +139,9 @@ class Kernel:
     def run(self, code: str, *, cell_id: str | None = None, timeout: float = 60) -> Executed:
         return self.finish(self.start(code, cell_id=cell_id), timeout=timeout)
 
-    def interrupt_when(self, code: str, ready: Any, *, timeout: float = 30) -> tuple[Executed, float]:
+    def interrupt_when(
+        self, code: str, ready: Any, *, timeout: float = 30
+    ) -> tuple[Executed, float]:
         """Run a cell and interrupt it once ``ready()``; also the seconds from there to idle."""
         request = self.start(code)
         deadline = time.monotonic() + timeout

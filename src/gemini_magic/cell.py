@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from gemini_magic import options, template
+from gemini_magic import options
 from gemini_magic.errors import UsageError
 from gemini_magic.options import BY_NAME, OPTIONS, OptionValue
+from gemini_magic.template import Segment, split
 
 #: The first words of ``%gemini`` that are commands and never a prompt. All are reserved from the
 #: first release on, so that no prompt ever changes its meaning.
@@ -96,11 +97,11 @@ class GeminiCell:
         return self.get(name) is True
 
     @property
-    def segments(self) -> list[template.Segment]:
+    def segments(self) -> list[Segment]:
         """The prompt as literal texts and placeholders (with ``--raw`` there are none)."""
         if self.flag("raw"):
             return [self.template] if self.template else []
-        return template.split(self.template)
+        return split(self.template)
 
 
 def subcommand(line: str) -> tuple[str, str] | None:

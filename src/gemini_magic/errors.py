@@ -124,8 +124,9 @@ class Overloaded(BackendError):
 
 
 class QuotaExceeded(BackendError):
-    """HTTP 429. ``window`` is "rpm", "tpm", "rpd", "limit0", or "" where the body does not say;
-    ``limit`` is the window's size, ``retry_after`` seconds where they are true."""
+    """HTTP 429 or 402. ``window`` is "rpm", "tpm", "ipm", "rpd", "tpd", "limit0" (this tier has
+    none at all), "budget" (money), or "" where the body does not say; ``limit`` is the window's
+    size, ``retry_after`` seconds where they are true."""
 
     def __init__(
         self,
@@ -141,7 +142,7 @@ class QuotaExceeded(BackendError):
         self.window = window
         self.limit = limit
         self.retry_after = retry_after
-        self.when = window or "rpm"
+        self.when = {"": "rpm", "ipm": "rpm", "tpd": "rpd"}.get(window, window)
 
 
 class PromptTooLong(BackendError):
@@ -150,6 +151,12 @@ class PromptTooLong(BackendError):
 
 class Blocked(BackendError):
     """The service refused the prompt or withheld the answer (safety)."""
+
+
+class NotServed(BackendError):
+    """The service does not serve the user's country."""
+
+    when = "unreachable"
 
 
 class BadRequest(BackendError):
@@ -200,3 +207,8 @@ def did_you_mean(word: str, known: Iterable[str], count: int = 3) -> str:
     """A sentence with the nearest known words, or nothing."""
     names = nearest(word, known, count)
     return f"did you mean {' or '.join(names)}?" if names else ""
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its start; the names in it stay as they are."""
+    return text[:1].upper() + text[1:]

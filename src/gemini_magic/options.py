@@ -10,7 +10,9 @@ from typing import Any, Literal, TypeAlias
 
 from gemini_magic.errors import UsageError, did_you_mean
 
-OptionType: TypeAlias = Literal["flag", "text", "int", "float", "choice", "name", "thinking", "json"]
+OptionType: TypeAlias = Literal[
+    "flag", "text", "int", "float", "choice", "name", "thinking", "json"
+]
 #: A flag is True; a repeatable option is a tuple of texts.
 OptionValue: TypeAlias = bool | str | int | float | tuple[str, ...]
 
@@ -57,35 +59,114 @@ _WHO, _HOW, _WHAT = "Who answers", "Run settings", "What becomes of the answer"
 
 OPTIONS: tuple[Option, ...] = (
     Option("model", "text", "the model, or BACKEND:MODEL", "m", "MODEL", group=_WHO),
-    Option("route", "text", "a route of your configuration, tried in its order", "r", "NAME",
-           group=_WHO),
+    Option(
+        "route",
+        "text",
+        "a route of your configuration, tried in its order",
+        "r",
+        "NAME",
+        group=_WHO,
+    ),
     Option("no-fallback", "flag", "only the route's first backend, whatever happens", group=_WHO),
-    Option("timeout", "float", "the longest silence to wait out, in seconds (120)", "",
-           "S", minimum=0.1, maximum=3600, group=_WHO),
+    Option(
+        "timeout",
+        "float",
+        "the longest silence to wait out, in seconds (120)",
+        "",
+        "S",
+        minimum=0.1,
+        maximum=3600,
+        group=_WHO,
+    ),
     Option("system", "text", "the system instruction", "s", "TEXT", group=_HOW),
-    Option("temperature", "float", "randomness, 0 to 2", "t", "N", setting=True, minimum=0,
-           maximum=2, group=_HOW),
-    Option("top-p", "float", "nucleus sampling, 0 to 1", "", "N", setting=True, minimum=0,
-           maximum=1, group=_HOW),
-    Option("top-k", "int", "sample from the K likeliest tokens", "", "K", setting=True, minimum=1,
-           kinds=("google", "local"), group=_HOW),
-    Option("max-output-tokens", "int", "the longest answer, in tokens", "", "N", setting=True,
-           minimum=1, group=_HOW),
-    Option("stop", "text", "end the answer before this text (repeatable)", "", "TEXT",
-           repeat=True, setting=True, group=_HOW),
-    Option("seed", "int", "repeatable sampling, where the model can", "", "N", setting=True,
-           group=_HOW),
-    Option("thinking", "thinking", "off, low, medium, high, or a budget in tokens", "",
-           "LEVEL", choices=("off", "low", "medium", "high"), setting=True,
-           kinds=("google", "openai"), group=_HOW),
-    Option("schema", "json", "a JSON schema that the answer must fit: JSON, or a dict's name", "",
-           "NAME|JSON", group=_HOW),
+    Option(
+        "temperature",
+        "float",
+        "randomness, 0 to 2",
+        "t",
+        "N",
+        setting=True,
+        minimum=0,
+        maximum=2,
+        group=_HOW,
+    ),
+    Option(
+        "top-p",
+        "float",
+        "nucleus sampling, 0 to 1",
+        "",
+        "N",
+        setting=True,
+        minimum=0,
+        maximum=1,
+        group=_HOW,
+    ),
+    Option(
+        "top-k",
+        "int",
+        "sample from the K likeliest tokens",
+        "",
+        "K",
+        setting=True,
+        minimum=1,
+        kinds=("google", "local"),
+        group=_HOW,
+    ),
+    Option(
+        "max-output-tokens",
+        "int",
+        "the longest answer, in tokens",
+        "",
+        "N",
+        setting=True,
+        minimum=1,
+        group=_HOW,
+    ),
+    Option(
+        "stop",
+        "text",
+        "end the answer before this text (repeatable)",
+        "",
+        "TEXT",
+        repeat=True,
+        setting=True,
+        group=_HOW,
+    ),
+    Option(
+        "seed", "int", "repeatable sampling, where the model can", "", "N", setting=True, group=_HOW
+    ),
+    Option(
+        "thinking",
+        "thinking",
+        "off, low, medium, high, or a budget in tokens",
+        "",
+        "LEVEL",
+        choices=("off", "low", "medium", "high"),
+        setting=True,
+        kinds=("google", "openai"),
+        group=_HOW,
+    ),
+    Option(
+        "schema",
+        "json",
+        "a JSON schema that the answer must fit: JSON, or a dict's name",
+        "",
+        "NAME|JSON",
+        group=_HOW,
+    ),
     Option("chat", "name", "make the cell a turn of this conversation", "c", "NAME"),
     Option("raw", "flag", "send {{ }} as it is: no placeholders"),
     Option("dry-run", "flag", "show what would be sent, and send nothing"),
     Option("out", "name", "bind the reply to this variable", "o", "NAME", group=_WHAT),
-    Option("as", "choice", "show the answer as this", "", "FORM",
-           choices=("markdown", "text", "json", "code"), group=_WHAT),
+    Option(
+        "as",
+        "choice",
+        "show the answer as this",
+        "",
+        "FORM",
+        choices=("markdown", "text", "json", "code"),
+        group=_WHAT,
+    ),
     Option("quiet", "flag", "show nothing; the reply is bound all the same", "q", group=_WHAT),
     Option("allow-remote-images", "flag", "load pictures that the answer links to", group=_WHAT),
     Option("help", "flag", "show this help", "h"),
@@ -167,8 +248,9 @@ def convert(option: Option, text: str) -> OptionValue:
         )
     if option.type == "choice" and text not in option.choices:
         hint = did_you_mean(text, option.choices) or f"choose from {', '.join(option.choices)}."
-        raise UsageError(f"--{option.name} cannot be {text!r}; nothing was sent.",
-                         hint.capitalize())
+        raise UsageError(
+            f"--{option.name} cannot be {text!r}; nothing was sent.", hint.capitalize()
+        )
     if option.type == "thinking":
         if text in option.choices:
             return text
@@ -251,7 +333,8 @@ def _read_json(option: Option, line: str, position: int) -> tuple[str, int]:
 
 
 def _read_quoted(option: Option, line: str, position: int) -> tuple[str, int]:
-    quote, out = line[position], []
+    quote = line[position]
+    out: list[str] = []
     position += 1
     while position < len(line):
         char = line[position]

@@ -266,6 +266,4 @@ class Finished:
 #: What a backend yields.
 BackendEvent: TypeAlias = TextDelta | ThoughtDelta | Notice | Waiting | Ended
 #: What a run yields.
-Event: TypeAlias = (
-    Waiting | Switched | Started | TextDelta | ThoughtDelta | Notice | Finished
-)
+Event: TypeAlias = Waiting | Switched | Started | TextDelta | ThoughtDelta | Notice | Finished

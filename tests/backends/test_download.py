@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from index_server import IndexServer, Site
 
 from gemini_magic.backends import download, indexes
 from gemini_magic.errors import GeminiMagicError, Interrupted
+from tests.backends.index_server import IndexServer, Site
 
 CONTENT = random.Random(1).randbytes(300_000)
 NAME = "tiny_part1-1.0-py3-none-any.whl"

@@ -53,9 +53,7 @@ real = [
 
 def ask(prompt: str, schema: str | None = None, **settings: Any) -> Request:
     given = {"temperature": 0.0, "max_output_tokens": 60} | settings
-    return Request(
-        (Message("user", (Part(prompt),)),), settings=Settings(**given), schema=schema
-    )
+    return Request((Message("user", (Part(prompt),)),), settings=Settings(**given), schema=schema)
 
 
 async def events(backend: LocalBackend, request: Request, model: str) -> list[BackendEvent]:
@@ -307,7 +305,9 @@ class TestRealModel:
         answer(ask("hi", max_output_tokens=2))
         for path in ("/v1/models", "/v1/chat/completions", "/metrics", "/slots", "/props"):
             with pytest.raises(urllib.error.HTTPError) as caught:
-                urllib.request.urlopen(only_child().url + path, data=b"{}" if "chat" in path else None)
+                urllib.request.urlopen(
+                    only_child().url + path, data=b"{}" if "chat" in path else None
+                )
             assert caught.value.code == 401
             caught.value.close()
 
@@ -368,9 +368,7 @@ class TestRealModel:
             print([rendezvous.read(place).pid for place in rendezvous.everyone()])
         """
         command = [sys.executable, "-c", textwrap.dedent(script)]
-        kernels = [
-            subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)
-        ]
+        kernels = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
         told = {kernel.communicate()[0].strip() for kernel in kernels}
         assert told == {str([only_child().pid])}
 

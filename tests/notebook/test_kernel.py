@@ -23,14 +23,13 @@ def server(request, google_server, openai_server, configure, monkeypatch):
     monkeypatch.setenv("TEST_KEY", KEY)
     make = google_server if request.param == "google" else openai_server
     running = make(key=KEY)
-    path = "" if request.param == "google" else "/v1"
     configure(
         f"""
         [settings]
         model = "test:gemini-2.5-flash"
         [backends.test]
         kind = "{request.param}"
-        base_url = "{running.url}{path}"
+        base_url = "{running.url}"
         key_env = "TEST_KEY"
         """
     )

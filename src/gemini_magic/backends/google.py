@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
@@ -95,7 +95,7 @@ class GoogleBackend:
                 contents=_contents(request.messages),
                 config=_config(request, model),
             )
-            async with aclosing(chunks):
+            async with aclosing(cast("AsyncGenerator[Any]", chunks)):
                 async for chunk in chunks:
                     progress.streaming = True
                     usage = _usage(chunk.usage_metadata) or usage

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gemini_magic.backends import rendezvous
-from gemini_magic.errors import BackendError, Interrupted, MissingExtra, MissingWeights
+from gemini_magic.errors import BackendError, MissingExtra, MissingWeights, Unreachable
 
 #: Seconds that a model may take to load (a cold disk reads 50 MB/s).
 LOAD_TIMEOUT = 300.0
@@ -90,13 +90,13 @@ def _has_avx2() -> bool:
 def ensure(spec: Spec, given_up: Callable[[], bool]) -> tuple[rendezvous.Child, list[str]]:
     """The running process for ``spec``, and the models that were stopped to make room for it.
 
-    Blocks while the model loads. Raises Interrupted once ``given_up`` says so (loading goes on by
+    Blocks while the model loads. Raises Unreachable once ``given_up`` says so (loading goes on by
     itself, the next call finds it), BackendError or MissingWeights where it cannot be loaded.
     """
     place, stopped = spec.place, []
     with rendezvous.held(rendezvous.lock_of(place), given_up) as mine:
         if not mine:
-            raise Interrupted("the wait for the local model was stopped.")
+            raise Unreachable("the wait for the local model was stopped.")
         child = _usable(place)
         if child is None:
             rendezvous.end(place)
@@ -107,7 +107,7 @@ def ensure(spec: Spec, given_up: Callable[[], bool]) -> tuple[rendezvous.Child, 
     until = time.monotonic() + LOAD_TIMEOUT
     while not child.url:
         if given_up():
-            raise Interrupted("the wait for the local model was stopped.")
+            raise Unreachable("the wait for the local model was stopped.")
         if time.monotonic() > until:
             with rendezvous.held(rendezvous.lock_of(place)):
                 rendezvous.end(place)

@@ -52,7 +52,7 @@ def _execute(path: Path) -> None:
     from nbclient.exceptions import CellExecutionError
 
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except OSError as error:
         raise GeminiMagicError(f"cannot read {path}: {error.strerror}.") from None
 

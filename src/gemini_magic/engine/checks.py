@@ -112,8 +112,9 @@ def examine(engine: Engine, name: str, *, send: bool) -> Iterator[Finding]:
         yield Finding(True, f"default model {target.model}")
     else:
         hint = did_you_mean(target.model, models) or f"see: %gemini models {name}"
-        yield Finding(False, f"it does not list its default model {target.model}",
-                      hint.capitalize())
+        yield Finding(
+            False, f"it does not list its default model {target.model}", hint.capitalize()
+        )
     if send:
         yield _send(engine, name)
 
@@ -129,8 +130,9 @@ def _send(engine: Engine, name: str) -> Finding:
     except GeminiMagicError as error:
         return Finding(False, error.what, error.next_step)
     reply = run.reply
-    return Finding(True, f"it answered {' '.join(reply.text.split())[:40]!r} "
-                         f"in {reply.seconds:.1f} s")
+    return Finding(
+        True, f"it answered {' '.join(reply.text.split())[:40]!r} in {reply.seconds:.1f} s"
+    )
 
 
 def _is_installed(module: str) -> bool:

@@ -18,7 +18,7 @@ from gemini_magic.quota.diagnosis import Asked
 @dataclass(frozen=True, slots=True)
 class _Open:
     service: Service
-    key: str | None
+    key: keys.Secret | None
     backend: Backend
     asked: Asked
 
@@ -42,7 +42,7 @@ class Connections:
         """
         service = self.config.backend(name)
         key = self.find_key(service) if service.key_env or service.key_required else None
-        secret = key.secret.reveal() if key else None
+        secret = key.secret if key else None
         known = self._open.get(name)
         if known is not None and (known.service, known.key) == (service, secret):
             return known.backend, known.asked
@@ -79,7 +79,7 @@ def _backend(service: Service, key: keys.Key | None) -> Backend:
             base_url,
             secret,
             api_version=service.api_version or "v1beta",
-            vertex=tuple(service.vertex) if service.vertex else None,
+            vertex=service.vertex,
         )
     from gemini_magic.backends.openai import OpenAIBackend
 

@@ -13,7 +13,14 @@ from gemini_magic.backends.base import Backend
 from gemini_magic.engine import loop
 from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.run import Run
-from gemini_magic.errors import BackendError, Blocked, GeminiMagicError, UnknownModel, WireError
+from gemini_magic.errors import (
+    BackendError,
+    Blocked,
+    GeminiMagicError,
+    UnknownModel,
+    WireError,
+    WirePhase,
+)
 from gemini_magic.quota.diagnosis import Asked, diagnose
 from gemini_magic.types import (
     CANCELLED,
@@ -166,7 +173,7 @@ class Engine:
                     else:
                         run.emit(event)
         except TimeoutError:
-            phase = "stream" if run.draft.texts else "headers"
+            phase: WirePhase = "stream" if run.draft.texts else "headers"
             detail = f"nothing came for {timeout:g} s"
             return diagnose(WireError(phase, detail=detail), asked), CUT
         except WireError as wire:
@@ -228,5 +235,3 @@ def _wait(future: Future[T]) -> T:
         except NotYet:
             if future.done():
                 raise
-
-

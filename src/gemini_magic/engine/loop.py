@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,7 +23,11 @@ class LoopThread:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        while not self.loop.is_closed():
+            # A task that ends in a KeyboardInterrupt or SystemExit (a tool may raise one) takes
+            # asyncio's loop down with it, although it has told its future; the others go on.
+            with suppress(KeyboardInterrupt, SystemExit):
+                self.loop.run_forever()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Start a coroutine on the loop, from any other thread."""

@@ -15,6 +15,8 @@ from gemini_magic.parts import part_of
 from gemini_magic.template import Placeholder, Segment
 from gemini_magic.types import Message, Part, Request, Settings
 
+_CONVERSIONS: dict[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
+
 #: Gives the value of a Python expression in the user's namespace.
 Evaluate = Callable[[str], Any]
 
@@ -44,9 +46,7 @@ def build(
     segments = cell.segments
     parts = fill(segments, evaluate)
     if not any(part.data is not None or (part.text or "").strip() for part in parts):
-        raise UsageError(
-            "the prompt is empty; nothing was sent.", f"Help: %{cell.magic} help"
-        )
+        raise UsageError("the prompt is empty; nothing was sent.", f"Help: %{cell.magic} help")
     schema = cell.text("schema")
     request = Request(
         messages=(*history, Message("user", parts)),
@@ -77,7 +77,7 @@ def _value(placeholder: Placeholder, evaluate: Evaluate) -> Part:
         return part_of(value)
     try:
         if placeholder.conversion:
-            value = {"r": repr, "s": str, "a": ascii}[placeholder.conversion](value)
+            value = _CONVERSIONS[placeholder.conversion](value)
         return Part(text=format(value, placeholder.spec))
     except (TypeError, ValueError) as error:
         raise PlaceholderError(f"{placeholder.source}: {error}; nothing was sent.") from None

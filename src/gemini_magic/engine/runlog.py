@@ -80,9 +80,7 @@ class RunLog:
                 " finish_reason, seconds, usage, text) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 row,
             )
-            database.execute(
-                "DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - ?", (KEEP,)
-            )
+            database.execute("DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - ?", (KEEP,))
 
     def find(self, request: str) -> Logged | None:
         """The newest run of the request with this digest."""
@@ -94,7 +92,10 @@ class RunLog:
                 " FROM runs WHERE request = ? ORDER BY id DESC LIMIT 1",
                 (request,),
             ).fetchone()
-        return Logged(*row[:3], json.loads(row[3]), *row[4:]) if row else None
+        if row is None:
+            return None
+        when, digest_, template, sent, *rest = row
+        return Logged(when, digest_, template, json.loads(sent), *rest)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

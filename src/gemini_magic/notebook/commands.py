@@ -90,9 +90,7 @@ def _backends(session: Session, words: list[str]) -> None:
         key = one.key_from or ("none needed" if needs_none else "missing")
         where = service.base_url or "this machine"
         rows.append((service.name, service.kind, where, key, state, service.defined_in))
-    show_table(
-        session.shell, ("backend", "kind", "where", "key", "reachable", "defined in"), rows
-    )
+    show_table(session.shell, ("backend", "kind", "where", "key", "reachable", "defined in"), rows)
     others = [
         f"{name} (key in {where})"
         for name, service in config.presets.items()
@@ -103,8 +101,11 @@ def _backends(session: Session, words: list[str]) -> None:
             f"Also possible, and used only when you name it: {', '.join(others)}. "
             f"For example: %{session.magic.name} use {others[0].split()[0]}"
         )
-    chosen = [f"{name} from {config.sources[name]}" for name in ("route", "model")
-              if config.sources.get(name, "built in") != "built in"]
+    chosen = [
+        f"{name} from {config.sources[name]}"
+        for name in ("route", "model")
+        if config.sources.get(name, "built in") != "built in"
+    ]
     print("\n".join([*([f"Chosen: {', '.join(chosen)}"] if chosen else []), *config.notices]))
 
 
@@ -123,8 +124,10 @@ def _doctor(session: Session, words: list[str]) -> None:
 
 def _chat(session: Session, words: list[str]) -> None:
     if not words:
-        rows = [(chat.name, len(chat.turns), sum(turn.stale for turn in chat.turns))
-                for chat in session.chats]
+        rows = [
+            (chat.name, len(chat.turns), sum(turn.stale for turn in chat.turns))
+            for chat in session.chats
+        ]
         show_table(session.shell, ("chat", "turns", "stale"), rows)
         return
     if len(words) != 2 or words[0] not in ("show", "undo", "reset"):
@@ -186,8 +189,10 @@ def _trust(session: Session, words: list[str]) -> None:
         print(f"{config.project_file}: nothing in it is ignored.")
         return
     digest = trust.trust(config.project_file)
-    print(f"accepted {config.project_file} (SHA-256 {digest[:12]}…): "
-          f"{', '.join(config.ignored)} count now.\nA change of the file takes that back.")
+    print(
+        f"accepted {config.project_file} (SHA-256 {digest[:12]}…): "
+        f"{', '.join(config.ignored)} count now.\nA change of the file takes that back."
+    )
 
 
 def _version(session: Session, words: list[str]) -> None:
@@ -229,4 +234,3 @@ COMMANDS: dict[str, Command] = {
     "version": Command(_version, "version", "the versions of everything that takes part"),
     "help": Command(_help, "help [COMMAND]", "this help"),
 }  # fmt: skip
-

@@ -117,10 +117,11 @@ def _backends(magic: GeminiMagic) -> list[str]:
 
 
 def _variables(magic: GeminiMagic) -> list[str]:
-    hidden = magic.shell.user_ns_hidden
+    shell: Any = magic.shell
+    hidden = shell.user_ns_hidden
     return [
         name
-        for name, value in magic.shell.user_ns.items()
+        for name, value in shell.user_ns.items()
         if not name.startswith("_") and hidden.get(name, _NOTHING) is not value
     ]
 

@@ -67,9 +67,7 @@ class Output:
         self._drawn = False
 
     def draw(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
-        self._publisher.publish(
-            data, metadata or {}, transient=self._id, update=self._drawn
-        )
+        self._publisher.publish(data, metadata or {}, transient=self._id, update=self._drawn)
         self._drawn = True
 
     @property

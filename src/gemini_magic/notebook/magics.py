@@ -15,8 +15,6 @@ from IPython.core.magic import Magics, magics_class, no_var_expand
 from traitlets import Bool, Dict, Float, Unicode
 
 if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
-
     from gemini_magic.notebook.session import Session
     from gemini_magic.types import Reply
 
@@ -41,7 +39,7 @@ class GeminiMagic(Magics):
     ).tag(config=True)
     magic_name = Unicode(None, allow_none=True, help="the magics' name").tag(config=True)
 
-    def __init__(self, shell: InteractiveShell) -> None:
+    def __init__(self, shell: Any) -> None:
         super().__init__(shell=shell)
         self.name = self.magic_name or _configured_name()
         self._session: Session | None = None
@@ -79,7 +77,7 @@ class GeminiMagic(Magics):
         super().update_config(config)
 
 
-def load(shell: InteractiveShell) -> None:
+def load(shell: Any) -> None:
     """Put the magics, their completion and the reply's display into a shell."""
     magic = GeminiMagic(shell)
     shell.magics_manager.registry["GeminiMagic"] = magic
@@ -98,7 +96,7 @@ def load(shell: InteractiveShell) -> None:
         threading.Thread(target=warm, name="gemini_magic warm-up", daemon=True).start()
 
 
-def unload(shell: InteractiveShell) -> None:
+def unload(shell: Any) -> None:
     """Undo ``load``."""
     magic = shell.magics_manager.registry.pop("GeminiMagic", None)
     if not isinstance(magic, GeminiMagic):
@@ -130,7 +128,7 @@ class _Transformer:
         return transform(lines, self._name)
 
 
-def _add_matcher(shell: InteractiveShell, magic: GeminiMagic) -> None:
+def _add_matcher(shell: Any, magic: GeminiMagic) -> None:
     from IPython.core.completer import context_matcher
 
     @context_matcher(identifier=_MATCHER, priority=10)  # type: ignore[untyped-decorator]

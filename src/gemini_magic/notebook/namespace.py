@@ -31,8 +31,7 @@ class Namespace:
             ) from None
         except Exception as error:
             raise PlaceholderError(
-                f"{{{{ {expression} }}}} failed: {type(error).__name__}: {error}; "
-                "nothing was sent."
+                f"{{{{ {expression} }}}} failed: {type(error).__name__}: {error}; nothing was sent."
             ) from error
 
     def _undefined(self, name: str) -> PlaceholderError:

@@ -37,8 +37,13 @@ _HIDDEN = "\0"  # stands for a `[` to be escaped; the input has no control chara
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _FENCE = re.compile(rf"({_PREFIX})(`{{3,}}(?=[^`]*$)|~{{3,}})(.*)")
+_QUOTE = re.compile(rf"(?:{_PREFIX}>)?")
+_EMPTY = re.compile(r"[\s>\ufeff]*")
+_ODD_SPACE = re.compile(r"[^\S ]|\ufeff")
+_DEEP = ("    ", "\t", " \t", "  \t", "   \t")
 _RUN = re.compile(r"([ \t>]*)([`~]{3,})[ \t]*")
 _INFO = re.compile(r"[ \t]*([A-Za-z0-9_+#./:-]*)")
+_FENCE_LINE = re.compile(rf"^({_PREFIX}(?:`{{3,}}(?=[^`\n]*$)|~{{3,}}))(.*)$", re.M)
 _NEAR_FENCE = re.compile(rf"^({_PREFIX})(?=`{{3,}}[^`\n]*(?:\$|\\))", re.M)
 _DELIMITER = re.compile(r"(\$\$?|\\\\[()[\]]|\\(?:begin|end)\{[a-z]*\*?\})", re.I)
 _MATH_COMMAND = re.compile(r"\\\\[(\[]|\\begin\{", re.I)
@@ -46,14 +51,17 @@ _CODE_SPAN = re.compile(
     r"(?<!`)`(?:[^`\\~|\[\]\n]|\[[^`\\~|\[\]\n]*\](?![(\[:]))+`(?!`)|`+",
 )
 _LABEL = re.compile(rf"^({_PREFIX})\[(?=((?:\\.|[^\[\]\\])*+)(\]:?|\[|\\?\Z))", re.M | re.S)
-_DEFINITION = re.compile(rf"\[[^\[\]\\`\n]+\]: +({_URL})(?: +{_TITLE})? *(?=\n|\Z)(?!\n[ \t]*[\"'(])")
+_DEFINITION = re.compile(
+    rf"\[[^\[\]\\`\n]+\]: +({_URL})(?: +{_TITLE})? *(?=\n|\Z)(?!\n[ \t]*[\"'(])"
+)
 _AUTOLINK = re.compile(rf"<({_URL})>")
 _IMAGE = re.compile(
     r"!\[([^\[\]\n`]*)\]\(<?([^()\s<>`]*(?:\([^()\s<>`]*\)[^()\s<>`]*)*)>?"
     r"(?:[ \t]+\"[^\"\n`]*\")?[ \t]*\)"
 )
-_SAFE_IMAGE = re.compile(rf"!\[[\w .,:;!?'/+-]*\]\(https?://{_URL_CHAR}+\)")
-_LINK = re.compile(rf"\]\((?:<?({_URL})>?(?:[ \t]+(\"[^\"\n`]*\"))?[ \t]*\))?", re.I)
+_SAFE_IMAGE = re.compile(rf"!\[[\w .,:;!?'/+-]*\]\(https?://{_URL_CHAR}+ ?\)")
+_LINK = re.compile(rf"\]\((?:<?({_URL})>?((?:[ \t]+\"[^\"\n`]*\")?[ \t]*)\))?", re.I)
+_REST = re.compile(rf"(?:[ \t]+{_TITLE})?[ \t]*")
 _BARE_URL = re.compile(r"(?:(?:https?|ftp)://|www\.)[^ \t\n]*", re.I)
 _URL_MATH = re.compile(r"\$|\\(?=\\|begin|end)", re.I)
 _PLACEHOLDER = re.compile(r"@(?=\\?@\d)")  # removeMath's own marks: a forged one stops Lab
@@ -121,6 +129,8 @@ class _Scanner:
         self.chunk: list[str] = []
         self.previous = ""  # kind of the previous line: "" (blank, start), "text", "fence"
         self.dirty = False  # the text since the last blank line may follow an inline "fence"
+        self.deep = False  # marked may append what is indented to a text before the blank line
+        self.quotes = 0  # how deep in quotes the previous line was
         self.guard = False  # math may begin in the fence that has just ended
         self.run = ""  # the open fence's ``` or ~~~; empty outside of a fence
         self.indent = ""  # what each line inside that fence must begin with
@@ -132,11 +142,18 @@ class _Scanner:
         self.ended = bool(newline)
         if self.run and self._fenced(line, newline):
             return
+        if _EMPTY.fullmatch(line):
+            line = _ODD_SPACE.sub(" ", line)
         if not line.strip(" "):
             self._flush()
             self.out.append(line + newline)
-            self.previous, self.dirty, self.guard = "", False, False
+            self._blank()
             return
+        self._unquote(line)
+        if not line.startswith(_DEEP):
+            self.deep = False
+        elif self.previous == "text":
+            self.deep = self.dirty = True
         fence = _FENCE.fullmatch(line)
         if fence:
             self._open(fence[1], fence[2], fence[3], newline)
@@ -160,6 +177,7 @@ class _Scanner:
             self.guard or (self.previous == "text" and (numbered or self._math_begins()))
         )
         plain = not set(prefix) & set("\t>[")  # after a task box, marked sees no fence
+        plain = plain and not self.deep
         self.sure = plain and (self.previous != "text" or len(prefix) <= 3)
         if self.sure:
             self._flush()
@@ -196,7 +214,7 @@ class _Scanner:
     def _close(self) -> None:
         self.run = ""
         self.previous = "fence" if self.sure else "text"
-        self.dirty = not self.sure
+        self.dirty = self.deep = not self.sure
 
     def _put(self, line: str) -> None:
         """A line of a fence: as it is if that is safe, else as text."""
@@ -207,7 +225,23 @@ class _Scanner:
         if needed:
             self._flush()
             self.out.append("\n")
-            self.previous, self.dirty, self.guard = "", False, False
+            self._blank()
+
+    def _blank(self) -> None:
+        self.guard, self.quotes = False, 0
+        if not self.deep:
+            self.previous, self.dirty = "", False
+
+    def _unquote(self, line: str) -> None:
+        """End a quote with a blank line: marked loses count where one goes on lazily."""
+        start = _QUOTE.match(line)
+        assert start is not None
+        quotes = start[0].count(">")
+        if quotes and quotes < self.quotes:
+            self.chunk.append(start[0].rstrip() + "\n")
+        else:
+            self._separate(quotes < self.quotes)
+        self.quotes = quotes
 
     def _math_begins(self) -> bool:
         text = "".join(self.chunk)
@@ -230,6 +264,7 @@ def _clean(text: str, dirty: bool, allow_remote_images: bool) -> str:
         math = _outside(text, spans).count("$") > 1
     # ```$`$ is a fence once removeMath has taken the math away.
     text = _NEAR_FENCE.sub(r"\1\\", text)
+    text = _FENCE_LINE.sub(lambda m: m[1] + _info(m[2]), text)
     text = _definitions(text, math)
     quotes = '"' in text
     out = []
@@ -299,10 +334,12 @@ def _inline(text: str, quotes: bool, allow_remote_images: bool) -> str:
     def image(m: re.Match[str]) -> str:
         alt = re.sub(r"[^\w .,:;!?'/+-]", "", m[1])
         if not re.fullmatch(rf"https?://{_URL_CHAR}+", m[2]):
+            alt = re.sub(r"/|www", "", alt)  # a bare URL would swallow what follows
             return f"(image: {alt})"
+        end = ")" if m[0].endswith(m[2] + ")") else " )"
         if allow_remote_images:
-            return f"![{alt}]({m[2]})"
-        return f"[image: {alt} ({urlsplit(m[2]).hostname})]({m[2]})"
+            return f"![{alt}]({m[2]}{end}"
+        return f"[image: {alt} ({urlsplit(m[2]).hostname})]({m[2]}{end}"
 
     def bang(m: re.Match[str]) -> str:
         return m[0] if allow_remote_images and _SAFE_IMAGE.match(text, m.start()) else "! "
@@ -310,8 +347,7 @@ def _inline(text: str, quotes: bool, allow_remote_images: bool) -> str:
     def link(m: re.Match[str]) -> str:
         if not m[1]:
             return "] ("
-        title = f" {m[2]}" if m[2] and re.fullmatch(_TITLE, m[2]) else ""
-        return f"]({m[1]}{title})"
+        return f"]({m[1]}{m[2] if _REST.fullmatch(m[2]) else ' '})"
 
     def bare(m: re.Match[str]) -> str:
         return _URL_MATH.sub(lambda c: f"%{ord(c[0]):02X}", m[0]) if quotes else m[0]

@@ -27,8 +27,6 @@ from gemini_magic.notebook.namespace import Namespace
 from gemini_magic.types import CANCELLED, Reply, Target, digest
 
 if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
-
     from gemini_magic.notebook.magics import GeminiMagic
 
 #: Seconds that an interrupted run has to close its connection before the cell ends without it.
@@ -41,7 +39,8 @@ class Session:
 
     def __init__(self, magic: GeminiMagic) -> None:
         self.magic = magic
-        self.shell: InteractiveShell = magic.shell
+        shell: Any = magic.shell
+        self.shell = shell
         self.chats = Conversations()
         self.last: Reply | None = None
         self.namespace = Namespace(self.shell.user_ns)
@@ -55,9 +54,9 @@ class Session:
 
     def run_cell(self, line: str, body: str) -> None:
         """``%%gemini``: ask, draw, and bind the reply to ``_`` and ``Out``."""
-        reply = self._guarded(GeminiCell.from_magic, line, body, "", self.magic.name)
+        reply = self._parsed(line, body)
         if reply is not None:
-            self.shell.displayhook.update_user_ns(reply)
+            self._bind(reply)
 
     def run_line(self, line: str) -> Reply | None:
         """``%gemini``: a command, or a prompt whose reply is the value of the line."""
@@ -65,12 +64,13 @@ class Session:
             from gemini_magic.notebook.commands import run
 
             with _as_interrupted():
-                return run(self, *command)
-        return self._guarded(GeminiCell.from_magic, line, None, "", self.magic.name)
+                value: Reply | None = run(self, *command)
+            return value
+        return self._parsed(line, None)
 
-    def _guarded(self, parse: Any, *words: Any) -> Reply | None:
+    def _parsed(self, line: str, body: str | None) -> Reply | None:
         with _as_interrupted():
-            return self.ask(parse(*words))
+            return self.ask(GeminiCell.from_magic(line, body, magic=self.magic.name))
 
     # --- asking ---
 
@@ -145,12 +145,12 @@ class Session:
         if (name := cell.text("out")) is not None:
             self.namespace.bind({name: reply})
         if interrupted:
-            self.shell.displayhook.update_user_ns(reply)
+            self._bind(reply)
             kept = "what had come is kept in _" if reply.text else "nothing had come"
             raise Interrupted(f"you stopped it; {kept}.")
         if run.error is not None:
             if reply.text:
-                self.shell.displayhook.update_user_ns(reply)
+                self._bind(reply)
             run.raise_error()
         if cell.text("as") == "code":
             self.shell.set_next_input(reply.code)
@@ -222,6 +222,10 @@ class Session:
 
     # --- the notebook's mechanics ---
 
+    def _bind(self, reply: Reply) -> None:
+        """Make the reply the cell's value (``_`` and ``Out``) without drawing it."""
+        self.shell.displayhook.update_user_ns(reply)
+
     def display(self, reply: Reply) -> None:
         """Draw a reply that is the value of a cell, unless this execution drew it already."""
         execution, drawn = self._streamed
@@ -287,5 +291,3 @@ class _as_interrupted:
 
 def _turns(count: int) -> str:
     return "1 turn" if count == 1 else f"{count} turns"
-
-
