@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from jupyter_client.manager import KernelManager
+from tests.kernels import Executed, Kernel
 
 from benchmarks.machine import cpu_seconds
-from tests.kernels import Executed, Kernel
 
 #: Seconds for which a kernel may go on working after it said that it is idle (logs, threads).
 SETTLE = 0.06

@@ -45,7 +45,10 @@ class Peer:
     def install(self) -> bool:
         """Make its environment unless it is there; False if the index does not give it."""
         folder = VENVS / self.name
-        wanted = [*self.requirements, *(f"{one}=={version(one)}" for one in ("ipython", "ipykernel"))]
+        wanted = [
+            *self.requirements,
+            *(f"{one}=={version(one)}" for one in ("ipython", "ipykernel")),
+        ]
         stamp = folder / "installed.txt"
         if stamp.exists() and stamp.read_text("utf-8").split() == wanted:
             return True

@@ -39,6 +39,4 @@ def serve(kind: str, text: str, *, chunks: int = 10, **options: float | bool) ->
         where = json.loads(process.stdout.readline())
         yield Wire(kind, where["url"], where["key"])
     finally:
-        process.terminate()
-        process.wait(10)
-        process.communicate()
+        process.communicate(timeout=10)  # its standard input ends, and so does it

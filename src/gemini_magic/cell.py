@@ -50,7 +50,9 @@ class GeminiCell:
         line = match.group("percent") == "%"
         if line and body.strip():
             raise UsageError(f"%{magic} takes one line; write %%{magic} for a longer prompt.")
-        return cls.from_magic(first, None if line else body, match.group("preamble"), magic)
+        if line:
+            return cls.from_magic(first.rstrip("\r"), None, match.group("preamble"), magic)
+        return cls.from_magic(first, body, match.group("preamble"), magic)
 
     @classmethod
     def from_magic(
@@ -63,7 +65,7 @@ class GeminiCell:
         """
         given, rest = options.read(first)
         body_text = (body or "").removesuffix("\n")
-        parts = [part for part in (rest if rest.strip() else "", body_text) if part]
+        parts = [part for part in (rest, body_text) if part]
         return cls(
             template="\n".join(parts),
             options=options.in_table_order(given),
@@ -106,8 +108,8 @@ class GeminiCell:
 
 def subcommand(line: str) -> tuple[str, str] | None:
     """The command that ``%gemini LINE`` names and the rest of the line, None for a prompt."""
-    word, _, rest = line.strip().partition(" ")
-    return (word, rest.strip()) if word in SUBCOMMANDS else None
+    word, *rest = line.split(None, 1) or [""]
+    return (word, "".join(rest).strip()) if word in SUBCOMMANDS else None
 
 
 @cache
@@ -129,7 +131,7 @@ def cell_parts(text: str, magic: str = "gemini") -> tuple[str, str] | None:
 
 def _guard(prompt: str) -> str:
     """A one-line prompt, protected where its first word would read as something else."""
-    protect = prompt[0] in "-" + " \t" or subcommand(prompt) is not None
+    protect = prompt[0] == "-" or subcommand(prompt) is not None
     return f"-- {prompt}" if protect else prompt
 
 

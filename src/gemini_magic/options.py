@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from gemini_magic.errors import UsageError, did_you_mean
+from gemini_magic.errors import UsageError, did_you_mean, sentence
 
 OptionType: TypeAlias = Literal[
     "flag", "text", "int", "float", "choice", "name", "thinking", "json"
@@ -195,7 +195,7 @@ def find(word: str) -> Option:
         hint = did_you_mean(word, known)
         raise UsageError(
             f"there is no option {word}; nothing was sent.",
-            f"{hint} ".capitalize() * bool(hint)
+            f"{sentence(hint)} " * bool(hint)
             + "Write -- before a prompt that starts with a dash; all options: %gemini help",
         )
     return option
@@ -214,7 +214,7 @@ def read(line: str) -> tuple[dict[str, OptionValue], str]:
         value: OptionValue
         if option.flag:
             if line[position : position + 1] == "=":
-                raise UsageError(f"--{option.name} takes no value; nothing was sent.")
+                raise _misuse(option, "takes no value")
             value = True
         else:
             text, position = _read_value(option, line, position)
@@ -243,23 +243,17 @@ def convert(option: Option, text: str) -> OptionValue:
     if option.repeat:
         return (text,)
     if option.type == "name" and not _IDENTIFIER.match(text):
-        raise UsageError(
-            f"--{option.name} takes a name such as answer_1, not {text!r}; nothing was sent."
-        )
+        raise _misuse(option, f"takes a name such as answer_1, not {_cut(text)}")
     if option.type == "choice" and text not in option.choices:
         hint = did_you_mean(text, option.choices) or f"choose from {', '.join(option.choices)}."
-        raise UsageError(
-            f"--{option.name} cannot be {text!r}; nothing was sent.", hint.capitalize()
-        )
+        raise _misuse(option, f"cannot be {_cut(text)}", sentence(hint))
     if option.type == "thinking":
         if text in option.choices:
             return text
-        if text.isascii() and text.isdigit():
+        if text.isascii() and text.isdigit() and len(text) < 10:
             return int(text)
-        raise UsageError(
-            f"--thinking cannot be {text!r}; nothing was sent.",
-            "Choose off, low, medium, high, or a number of tokens.",
-        )
+        hint = "Choose off, low, medium, high, or a number of tokens."
+        raise _misuse(option, f"cannot be {_cut(text)}", hint)
     if option.type in ("int", "float"):
         return _number(option, text)
     return text
@@ -270,16 +264,25 @@ def _number(option: Option, text: str) -> int | float:
         value = int(text) if option.type == "int" else float(text)
     except ValueError:
         kind = "a whole number" if option.type == "int" else "a number"
-        raise UsageError(f"--{option.name} takes {kind}, not {text!r}; nothing was sent.") from None
+        raise _misuse(option, f"takes {kind}, not {_cut(text)}") from None
     low, high = option.minimum, option.maximum
     fits = value == value and (low is None or value >= low) and (high is None or value <= high)
     if not fits:
-        if high is None:
-            limits = f"{low:g} or more"
-        else:
-            limits = f"from {low:g} to {high:g}"
-        raise UsageError(f"--{option.name} must be {limits}, not {text}; nothing was sent.")
+        limits = f"{low:g} or more" if high is None else f"from {low:g} to {high:g}"
+        raise _misuse(option, f"must be {limits}, not {_cut(text)}")
     return value
+
+
+def _misuse(option: Option, what: str, next_step: str = "") -> UsageError:
+    """An error about an option's value; without a better next step it says what the option is."""
+    usage = f"--{option.name} {option.value_hint}".rstrip()
+    return UsageError(
+        f"--{option.name} {what}; nothing was sent.", next_step or f"{usage}: {option.help}"
+    )
+
+
+def _cut(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")
 
 
 def _add(given: dict[str, OptionValue], option: Option, value: OptionValue) -> None:
@@ -289,7 +292,7 @@ def _add(given: dict[str, OptionValue], option: Option, value: OptionValue) -> N
     elif option.repeat and isinstance(old, tuple) and isinstance(value, tuple):
         given[option.name] = old + value
     else:
-        raise UsageError(f"--{option.name} was given twice; nothing was sent.")
+        raise _misuse(option, "was given twice")
 
 
 def _skip_blank(line: str, position: int) -> int:
@@ -308,9 +311,7 @@ def _read_value(option: Option, line: str, position: int) -> tuple[str, int]:
             position = len(line)
     first = line[position : position + 1]
     if not first or first in _BLANK:
-        raise UsageError(
-            f"--{option.name} needs a value: --{option.name} {option.metavar}; nothing was sent."
-        )
+        raise _misuse(option, "needs a value")
     if option.type == "json" and first in "{[":
         return _read_json(option, line, position)
     if first in "'\"":
@@ -325,10 +326,10 @@ def _read_json(option: Option, line: str, position: int) -> tuple[str, int]:
     try:
         _, end = json.JSONDecoder().raw_decode(line, position)
     except json.JSONDecodeError as error:
-        raise UsageError(
-            f"--{option.name}: this is not JSON ({error.msg} at {error.pos - position}); "
-            "nothing was sent."
-        ) from None
+        where = f"{error.msg} at {error.pos - position}"
+        raise _misuse(option, f"is not followed by JSON ({where})") from None
+    except (ValueError, RecursionError):  # a number of 5,000 digits; a depth of 5,000 brackets
+        raise _misuse(option, "is followed by JSON that cannot be read") from None
     return line[position:end], end
 
 
@@ -345,20 +346,30 @@ def _read_quoted(option: Option, line: str, position: int) -> tuple[str, int]:
             char = _ESCAPES[line[position]]
         out.append(char)
         position += 1
-    raise UsageError(f"the quote after --{option.name} is not closed; nothing was sent.")
+    raise _misuse(option, "is followed by a quote that is not closed")
 
 
 def _quote(option: Option, text: str) -> str:
     if option.type == "json" and text[:1] in ("{", "["):
-        return text
-    plain = text and text[0] not in "'\"=" and not _WORD.match(text) and text != "--"
-    if plain and not any(char in _BLANK or char == "\n" for char in text):
+        bare = "\n" not in text and _is_json(text)
+    else:
+        bare = bool(text) and text[0] not in "'\"=" and not _WORD.match(text) and text != "--"
+        bare = bare and not any(char in _BLANK or char == "\n" for char in text)
+    if bare:
         return text
     if not any(char in "'\n\r\t" for char in text):
         return f"'{text}'"
     for char, escaped in (("\\", r"\\"), ('"', r"\""), ("\n", r"\n"), ("\r", r"\r"), ("\t", r"\t")):
         text = text.replace(char, escaped)
     return f'"{text}"'
+
+
+def _is_json(text: str) -> bool:
+    """Whether the text is one JSON value and nothing after it."""
+    try:
+        return json.JSONDecoder().raw_decode(text)[1] == len(text)
+    except (ValueError, RecursionError):
+        return False
 
 
 def settings_of(given: Iterable[tuple[str, OptionValue]]) -> dict[str, Any]:

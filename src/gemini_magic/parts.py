@@ -13,6 +13,12 @@ from gemini_magic.types import Part
 #: The most bytes that are sent within a request (Gemini's whole request may have 20 MB).
 MAX_INLINE = 14_000_000
 
+#: The modes that Pillow writes as PNG; others (CMYK, YCbCr, LAB, HSV, F) are made RGB.
+_PNG_MODES = ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
+
+#: The kinds of file that are sent as data.
+_SENT = ("image/", "audio/", "video/", "application/pdf")
+
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -28,7 +34,7 @@ def part_of(value: Any) -> Part:
     """The part that stands for a Python object.
 
     Pictures (PIL, matplotlib, uint8 arrays of shape (height, width, 3 or 4)), IPython's
-    ``Image`` and ``Audio`` and files named by a ``pathlib.Path`` become data, DataFrames become
+    ``Image``, ``Audio`` and ``Video`` and files named by a ``pathlib.Path`` become data, DataFrames become
     CSV, and all else becomes ``str(value)``. Raises ``PlaceholderError`` where a file cannot be
     read or is too large.
     """
@@ -55,8 +61,10 @@ def mime_type(data: bytes, name: str = "") -> str | None:
     if data[:4] == b"RIFF":
         return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(data[8:12])
     if data[4:8] == b"ftyp":
-        heic = data[8:12] in (b"heic", b"heix", b"mif1", b"hevc")
-        return "image/heic" if heic else "video/mp4"
+        brand = data[8:12]
+        if brand in (b"M4A ", b"M4B "):
+            return "audio/mp4"
+        return "image/heic" if brand in (b"heic", b"heix", b"mif1", b"hevc") else "video/mp4"
     return mimetypes.guess_type(name)[0]
 
 
@@ -80,7 +88,7 @@ def _file(path: Path) -> Part:
     if text is not None and "\0" not in text and not data.startswith(b"%PDF-"):
         return Part(text=text)
     found = mime_type(data, path.name)
-    if found is None:
+    if found is None or not found.startswith(_SENT):
         raise PlaceholderError(
             f"{path.name} is no picture, PDF, audio, video or UTF-8 text; nothing was sent."
         )
@@ -100,6 +108,8 @@ def _picture(value: Any) -> bytes | None:
     """The value as a PNG, if it is a picture of a well-known library."""
     buffer = io.BytesIO()
     if _is_a(value, "PIL", "Image"):
+        if value.mode not in _PNG_MODES:
+            value = value.convert("RGB")
         value.save(buffer, format="PNG")
     elif _is_a(value, "matplotlib", "Figure"):
         value.savefig(buffer, format="png", bbox_inches="tight")
@@ -120,8 +130,8 @@ def _picture(value: Any) -> bytes | None:
 
 
 def _displayed(value: Any) -> Part | None:
-    """What IPython's ``Image`` or ``Audio`` object shows."""
-    if not _is_a(value, "IPython", "Image", "Audio"):
+    """What IPython's ``Image``, ``Audio`` or ``Video`` object shows."""
+    if not _is_a(value, "IPython", "Image", "Audio", "Video"):
         return None
     data = getattr(value, "data", None)
     if not isinstance(data, bytes):

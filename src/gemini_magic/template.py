@@ -37,11 +37,14 @@ Segment: TypeAlias = str | Placeholder
 
 _NAME = re.compile(r"[^\W\d]\w*")
 _OPEN = re.compile(r"\\?\{\{+")
-_TAIL = re.compile(r"[ \t]*(?:!([rsa]))?(?::([^{}'\"\n\\]*))?[ \t]*\}\}")
+_TAIL = re.compile(r"[ \t]*+(?:!([rsa]))?(?::([^{}'\"\n\\]*+)|[ \t]*+)\}\}")
 _TEX_COMMAND = re.compile(r"\\[A-Za-z]+\*?\Z")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 #: How far back a TeX command is looked for, in characters.
 _TEX_REACH = 40
+#: How deep brackets are nested and how long an expression is before it is no placeholder; so the
+#: time that a prompt takes grows no faster than its length.
+_DEEPEST, _LONGEST = 20, 2_000
 
 
 def split(template: str) -> list[Segment]:
@@ -73,12 +76,13 @@ def placeholders(template: str) -> list[Placeholder]:
 def left_alone(template: str) -> list[str]:
     """What follows double braces that look like placeholders and are none, shortened."""
     out: list[str] = []
-    taken = {start for start, _, _ in _scan(template)}
-    for match in _OPEN.finditer(template):
-        start = match.start()
-        if start not in taken and match.group() == "{{" and not _is_literal(template, start):
-            excerpt = template[start : start + 40].split("\n", 1)[0]
-            out.append(excerpt[: excerpt.find("}}") + 2] if "}}" in excerpt else excerpt)
+    done = 0
+    for start, end, _ in [*_scan(template), (len(template), 0, "")]:
+        for match in _OPEN.finditer(template, done, start):
+            if match.group() == "{{" and not _is_literal(template, match.start()):
+                excerpt = template[match.start() : match.start() + 40].split("\n", 1)[0]
+                out.append(excerpt[: excerpt.find("}}") + 2] if "}}" in excerpt else excerpt)
+        done = end
     return out
 
 
@@ -88,28 +92,29 @@ def escape(text: str) -> str | None:
         return None
     out: list[str] = []
     done = 0
-    for start, _, _ in _scan(text):
+    for start, _, _ in _scan(text, nested=True):
         out += [text[done:start], "\\"]
         done = start
     return "".join([*out, text[done:]])
 
 
-def _scan(template: str) -> Iterator[tuple[int, int, Placeholder | str]]:
-    """(start, end, placeholder or the literal that replaces it), left to right."""
+def _scan(template: str, nested: bool = False) -> Iterator[tuple[int, int, Placeholder | str]]:
+    """(start, end, placeholder or the literal that replaces it), left to right.
+
+    With ``nested`` also what would be a placeholder if the one around it were none.
+    """
     position = 0
     while match := _OPEN.search(template, position):
         start, braces = match.start(), match.group()
-        if braces == r"\{{":
-            yield start, match.end(), "{{"
-            position = match.end()
-            continue
         position = match.end()
-        if braces != "{{" or _is_literal(template, start):
-            continue
-        found = _read(template, start)
-        if found is not None:
-            position = start + len(found.source)
-            yield start, position, found
+        if braces == r"\{{":
+            yield start, position, "{{"
+        elif braces == "{{" and not _is_literal(template, start):
+            found = _read(template, start)
+            if found is not None:
+                end = start + len(found.source)
+                position = position if nested else end
+                yield start, end, found
 
 
 def _is_literal(template: str, start: int) -> bool:
@@ -131,6 +136,8 @@ def _read(template: str, start: int) -> Placeholder | None:
     if end is None or tail is None:
         return None
     expression = template[begin:end]
+    if len(expression) > _LONGEST:
+        return None
     conversion, spec = tail.group(1) or "", tail.group(2) or ""
     spec = spec.rstrip() or spec
     if not _fits_an_f_string(expression, conversion, spec):
@@ -167,6 +174,8 @@ def _closing_bracket(template: str, position: int) -> int | None:
             quote = char
         elif char in _CLOSING:
             stack.append(_CLOSING[char])
+            if len(stack) > _DEEPEST:
+                return None
         elif char in ")]}":
             if stack.pop() != char:
                 return None
@@ -182,6 +191,8 @@ def _fits_an_f_string(expression: str, conversion: str, spec: str) -> bool:
         return False
     tail = f"{'!' if conversion else ''}{conversion}{':' if spec else ''}{spec}"
     quote = "'''" if '"' in expression else '"""'
+    if quote in expression:  # Python 3.12 would take it
+        return False
     try:
         tree = ast.parse(f"f{quote}{{{expression}{tail}}}{quote}", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -58,7 +58,7 @@ def ask(prompt: str, schema: str | None = None, **settings: Any) -> Request:
 
 async def events(backend: LocalBackend, request: Request, model: str) -> list[BackendEvent]:
     async with open_backend(backend):
-        return [event async for event in backend.stream(request, model, timeout=120)]
+        return [event async for event in backend.stream(request, model)]
 
 
 @contextlib.asynccontextmanager
@@ -362,7 +362,7 @@ class TestRealModel:
             request = Request((Message("user", (Part("Name a colour."),)),),
                               settings=Settings(temperature=0, max_output_tokens=5))
             async def main():
-                async for event in LocalBackend({NAME!r}).stream(request, {NAME!r}, timeout=60):
+                async for event in LocalBackend({NAME!r}).stream(request, {NAME!r}):
                     pass
             asyncio.run(main())
             print([rendezvous.read(place).pid for place in rendezvous.everyone()])
@@ -375,7 +375,7 @@ class TestRealModel:
     def test_a_closed_answer_frees_it(self, home: Path) -> None:
         async def begin() -> None:
             async with open_backend(LocalBackend(NAME)) as backend:
-                stream = backend.stream(ask(LONG, max_output_tokens=2000), NAME, timeout=60)
+                stream = backend.stream(ask(LONG, max_output_tokens=2000), NAME)
                 async for event in stream:
                     if isinstance(event, TextDelta):
                         break
@@ -389,7 +389,7 @@ class TestRealModel:
         local.stop()
 
         async def begin() -> float:
-            stream = LocalBackend(NAME).stream(ask("hi"), NAME, timeout=60)
+            stream = LocalBackend(NAME).stream(ask("hi"), NAME)
             assert await anext(aiter(stream)) == Waiting(local.LOADING)
             started = time.monotonic()
             await stream.aclose()  # type: ignore[attr-defined]
@@ -405,7 +405,7 @@ class TestRealModel:
         async def begin() -> None:
             async with open_backend(LocalBackend(NAME)) as backend:
                 request = ask(LONG, max_output_tokens=2000)
-                async for event in backend.stream(request, NAME, timeout=60):
+                async for event in backend.stream(request, NAME):
                     if isinstance(event, TextDelta):
                         os.kill(only_child().pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
@@ -421,7 +421,7 @@ class TestRealModel:
         local.stop()
 
         async def begin() -> None:
-            async for event in LocalBackend(NAME).stream(ask("hi"), NAME, timeout=60):
+            async for event in LocalBackend(NAME).stream(ask("hi"), NAME):
                 if isinstance(event, Waiting):
                     os.kill(only_child().pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 

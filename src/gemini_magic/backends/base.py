@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,14 +36,11 @@ class Backend(Protocol):
     def warm_up(self) -> None:
         """Import what the first request needs; no network."""
 
-    def stream(
-        self, request: Request, model: str, *, timeout: float
-    ) -> AsyncIterator[BackendEvent]:
+    def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         """Ask ``model``; one generate call, no hidden retry. Ends with one ``Ended``.
 
-        ``timeout`` is the longest silence in seconds that is waited out. Closing the iterator
-        closes the connection. An answer whose end the service did not announce ends with
-        ``Ended(CUT)``.
+        Closing the generator closes the connection. Silence is waited out: limiting it is the
+        caller's. An answer whose end the service did not announce ends with ``Ended(CUT)``.
         """
 
     async def count_tokens(self, request: Request, model: str) -> int | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
 from gemini_magic.backends.wire import wire_failures
+from gemini_magic.config_backends import is_loopback
 from gemini_magic.keys import Secret
 from gemini_magic.types import (
     CUT,
@@ -64,7 +65,9 @@ class GoogleBackend:
 
             logging.getLogger("google_genai._api_client").addFilter(_about_our_own_key)
             self._http = httpx2.AsyncClient(
-                follow_redirects=False, event_hooks={"request": [_limit_the_connect]}
+                follow_redirects=False,
+                trust_env=not is_loopback(self._base_url),  # no proxy on the way to this machine
+                event_hooks={"request": [_limit_the_connect]},
             )
             options = wire.HttpOptions(
                 base_url=self._base_url,
@@ -85,9 +88,7 @@ class GoogleBackend:
     def warm_up(self) -> None:
         self._client()
 
-    async def stream(
-        self, request: Request, model: str, *, timeout: float
-    ) -> AsyncIterator[BackendEvent]:
+    async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         usage, finish, version = Usage(), "", None
         with wire_failures() as progress:
             chunks = await self._client().aio.models.generate_content_stream(

@@ -11,7 +11,7 @@ import contextlib
 import importlib
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,9 +49,10 @@ class LocalBackend:
     def host(self) -> str:
         return "this machine"
 
-    async def stream(
-        self, request: Request, model: str, *, timeout: float
-    ) -> AsyncIterator[BackendEvent]:
+    def warm_up(self) -> None:
+        importlib.import_module("openai")
+
+    async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         """See ``Backend.stream``. Raises MissingWeights, MissingExtra, UnknownModel, UsageError or
         ConfigError before anything is sent; never downloads weights.
         """
@@ -77,8 +78,8 @@ class LocalBackend:
         if request.settings.thinking is not None:
             yield Notice("thinking left out: the local model cannot")
             request = replace(request, settings=replace(request.settings, thinking=None))
-        answer = (await self._connection(child)).stream(request, child.model, timeout=timeout)
-        async with contextlib.aclosing(answer):  # type: ignore[type-var]
+        answer = (await self._connection(child)).stream(request, child.model)
+        async with contextlib.aclosing(answer):
             async for event in answer:
                 cut = isinstance(event, Ended) and event.finish_reason == CUT
                 if cut and not rendezvous.alive(child):
@@ -131,33 +132,12 @@ class LocalBackend:
     async def _connection(self, child: rendezvous.Child) -> OpenAIBackend:
         if self._wire is None or self._wire_of != (child.url, child.key):
             await self.aclose()
-            self._wire, self._wire_of = _loopback(child), (child.url, child.key)
+            from gemini_magic.backends.openai import OpenAIBackend
+            from gemini_magic.keys import Secret
+
+            self._wire = OpenAIBackend(f"{child.url}/v1", Secret(child.key), llama_cpp=True)
+            self._wire_of = (child.url, child.key)
         return self._wire
-
-
-def _loopback(child: rendezvous.Child) -> OpenAIBackend:
-    """The backend for a process of ours. A proxy of the environment never sees its key."""
-    import openai
-
-    from gemini_magic.backends.openai import OpenAIBackend
-    from gemini_magic.keys import Secret
-
-    class Loopback(OpenAIBackend):
-        def _client(self) -> openai.AsyncOpenAI:
-            if self._opened is None:
-                direct = openai.DefaultAsyncHttpxClient(trust_env=False)
-                self._opened = super()._client().with_options(http_client=direct)
-            return self._opened
-
-        def _body(self, request: Request, model: str) -> tuple[dict[str, Any], list[str]]:
-            body, notices = super()._body(request, model)
-            if request.settings.seed is not None:
-                # A prompt that is half remembered is computed in other steps, which round
-                # otherwise; whoever gives a seed wants the same answer again, and waits for it.
-                body.setdefault("extra_body", {})["cache_prompt"] = False
-            return body, notices
-
-    return Loopback(f"{child.url}/v1", Secret(child.key), extra_settings=("top_k",))
 
 
 def _text_only(request: Request) -> None:

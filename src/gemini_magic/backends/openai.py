@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
 from gemini_magic.backends.wire import wire_failures
+from gemini_magic.config_backends import is_loopback
 from gemini_magic.keys import Secret
 from gemini_magic.types import (
     CUT,
@@ -19,6 +20,7 @@ from gemini_magic.types import (
     Notice,
     Part,
     Request,
+    Settings,
     TextDelta,
     ThoughtDelta,
     Usage,
@@ -38,17 +40,14 @@ _FINISH = {
 class OpenAIBackend:
     """One OpenAI-compatible service.
 
-    ``extra_settings`` names run settings beyond OpenAI's own that the service reads from the
-    body (llama.cpp's servers read ``top_k``). ``base_url`` is always passed to the SDK, so that no
-    environment variable can change it.
+    ``llama_cpp`` says that it is llama.cpp's server, which reads some settings beyond OpenAI's.
+    ``base_url`` is always passed to the SDK, so that no environment variable can change it.
     """
 
-    def __init__(
-        self, base_url: str, key: Secret | None, *, extra_settings: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, base_url: str, key: Secret | None, *, llama_cpp: bool = False) -> None:
         self._base_url = base_url
         self._key = key
-        self._extra_settings = tuple(extra_settings)
+        self._llama_cpp = llama_cpp
         self._opened: AsyncOpenAI | None = None
 
     @property
@@ -59,11 +58,13 @@ class OpenAIBackend:
         if self._opened is None:
             import openai
 
+            direct = is_loopback(self._base_url)  # a proxy of the environment must not see it
             client = openai.AsyncOpenAI(
                 base_url=self._base_url,
                 api_key=self._key.reveal() if self._key else "no-key",
                 max_retries=0,
                 timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT),
+                http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if direct else None,
             )
             # The environment's OpenAI organisation is nobody else's business.
             if self.host != "api.openai.com":
@@ -74,9 +75,7 @@ class OpenAIBackend:
     def warm_up(self) -> None:
         self._client()
 
-    async def stream(
-        self, request: Request, model: str, *, timeout: float
-    ) -> AsyncIterator[BackendEvent]:
+    async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         body, notices = self._body(request, model)
         for notice in notices:
             yield Notice(notice)
@@ -123,11 +122,10 @@ class OpenAIBackend:
             body["max_completion_tokens" if newer else "max_tokens"] = settings.max_output_tokens
         if settings.stop:
             body["stop"] = list(settings.stop)
-        if settings.top_k is not None:
-            if "top_k" in self._extra_settings:
-                body["extra_body"] = {"top_k": settings.top_k}
-            else:
-                notices.append("top_k left out: this service's wire has no such setting")
+        if self._llama_cpp:
+            body["extra_body"] = _llama_cpp_body(settings)
+        elif settings.top_k is not None:
+            notices.append("top_k left out: this service's wire has no such setting")
         if isinstance(settings.thinking, int):
             notices.append("thinking left out: this wire takes off, low, medium or high")
         elif settings.thinking is not None:
@@ -136,6 +134,17 @@ class OpenAIBackend:
         if request.schema is not None:
             body["response_format"] = _response_format(request.schema)
         return body, notices
+
+
+def _llama_cpp_body(settings: Settings) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if settings.top_k is not None:
+        body["top_k"] = settings.top_k
+    if settings.seed is not None:
+        # A prompt that is half remembered is computed in other steps, which round otherwise;
+        # whoever gives a seed wants the same answer again, and waits for it.
+        body["cache_prompt"] = False
+    return body
 
 
 def _messages(request: Request) -> list[dict[str, Any]]:

@@ -164,7 +164,7 @@ class Engine:
             run.emit(Started(target))
             async with (
                 asyncio.timeout(timeout) as silence,
-                aclosing(backend.stream(run.draft.request, target.model, timeout=timeout)) as said,  # type: ignore[type-var]
+                aclosing(backend.stream(run.draft.request, target.model)) as said,
             ):
                 async for event in said:
                     silence.reschedule(loop_time() + timeout)

@@ -72,15 +72,22 @@ def fill(segments: Sequence[Segment], evaluate: Evaluate) -> tuple[Part, ...]:
 
 
 def _value(placeholder: Placeholder, evaluate: Evaluate) -> Part:
-    value = evaluate(placeholder.expression)
-    if not placeholder.conversion and not placeholder.spec:
-        return part_of(value)
     try:
+        value = evaluate(placeholder.expression)
+        if not placeholder.conversion and not placeholder.spec:
+            return part_of(value)
         if placeholder.conversion:
             value = _CONVERSIONS[placeholder.conversion](value)
         return Part(text=format(value, placeholder.spec))
-    except (TypeError, ValueError) as error:
-        raise PlaceholderError(f"{placeholder.source}: {error}; nothing was sent.") from None
+    except PlaceholderError as error:
+        raw = f"{error.next_step} If the braces are part of the prompt, add --raw."
+        error.next_step = raw.strip()
+        raise
+    except Exception as error:  # the user's own __str__, __repr__ or __format__
+        raise PlaceholderError(
+            f"{placeholder.source} cannot be written as text: {type(error).__name__}: {error}; "
+            "nothing was sent."
+        ) from error
 
 
 def _system(text: str, evaluate: Evaluate, *, raw: bool) -> str:
@@ -92,14 +99,11 @@ def _system(text: str, evaluate: Evaluate, *, raw: bool) -> str:
 
 def _schema(given: str, evaluate: Evaluate) -> str:
     """A JSON schema as JSON text, given as JSON or as the name of a dict."""
-    if given[:1] in "{[":
-        value = json.loads(given)
-    else:
-        value = evaluate(given)
+    value = given if given[:1] in ("{", "[") else evaluate(given)
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
     if not isinstance(value, Mapping):
         raise UsageError(
@@ -107,6 +111,6 @@ def _schema(given: str, evaluate: Evaluate) -> str:
             'For example: --schema {"type": "object", "properties": {"name": {"type": "string"}}}',
         )
     try:
-        return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"--schema {given[:40]}: {error}; nothing was sent.") from None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gemini_magic import catalog
 from gemini_magic.config import Backend, Config, Step, default_target_names
-from gemini_magic.errors import UsageError, did_you_mean
+from gemini_magic.errors import UsageError, did_you_mean, sentence
 from gemini_magic.types import Target
 
 
@@ -78,5 +78,5 @@ def _nobody_has(asked: str, config: Config, steps: tuple[Step, ...]) -> UsageErr
     return UsageError(
         f"no backend of the route ({', '.join(service.name for service in services)}) "
         f"has a model {asked!r}; nothing was sent.",
-        hint.capitalize() if hint.startswith("did") else f"{hint[0].upper()}{hint[1:]}",
+        sentence(hint),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from gemini_magic.errors import UsageError, did_you_mean
+from gemini_magic.errors import UsageError, did_you_mean, sentence
 from gemini_magic.types import Message, Part, Reply
 
 #: Who said a turn: the cell's id and its how-manieth chat call in that cell.
@@ -82,7 +82,7 @@ class Conversations:
         """The conversation of that name; ``UsageError`` if there is none."""
         if name not in self._known:
             hint = did_you_mean(name, self._known) or "see them all: %gemini chat"
-            raise UsageError(f"there is no chat {name!r}.", hint.capitalize())
+            raise UsageError(f"there is no chat {name!r}.", sentence(hint))
         return self._known[name]
 
     def forget(self, name: str) -> None:

@@ -25,7 +25,7 @@ from gemini_magic.types import (
 #: Seconds without a word before the output says that it waits.
 PATIENCE = 0.4
 
-_CONTROLS = {code: None for code in (*range(9), 11, 12, *range(14, 32), 127, *range(128, 160))}
+_CONTROLS = {code: None for code in (*range(9), *range(11, 32), 127, *range(128, 160))}
 
 
 def readable(text: str) -> str:
@@ -170,7 +170,7 @@ def reply_data(reply: Reply, form: str, *, remote_images: bool = False) -> dict[
     if form == "json":
         try:
             return {"application/json": reply.json, "text/plain": readable(reply.text)}
-        except ValueError:
+        except (ValueError, RecursionError):
             form = "text"
     if form == "text":
         return {"text/plain": readable(reply.text) + _mark(reply, "{}")}

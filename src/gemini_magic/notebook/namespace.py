@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
-from gemini_magic.errors import PlaceholderError, did_you_mean
+from gemini_magic.errors import PlaceholderError, did_you_mean, sentence
 
 
 class Namespace:
@@ -31,15 +31,14 @@ class Namespace:
             ) from None
         except Exception as error:
             raise PlaceholderError(
-                f"{{{{ {expression} }}}} failed: {type(error).__name__}: {error}; nothing was sent."
+                f"{expression[:60]} failed: {type(error).__name__}: {str(error)[:160]}; "
+                "nothing was sent."
             ) from error
 
     def _undefined(self, name: str) -> PlaceholderError:
         known = [key for key in self._variables if not key.startswith("_")]
-        hint = did_you_mean(name, known).capitalize()
         return PlaceholderError(
-            f"{name!r} is not defined; nothing was sent.",
-            f"{hint} If the braces are part of the prompt, add --raw.".strip(),
+            f"{name!r} is not defined; nothing was sent.", sentence(did_you_mean(name, known))
         )
 
     def bind(self, variables: Mapping[str, Any]) -> None:

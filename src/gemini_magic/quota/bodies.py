@@ -79,9 +79,7 @@ def message(found: Sequence[Fact]) -> str:
 
 def texts(found: Sequence[Fact]) -> str:
     """All that the body says, as one text to look for words in."""
-    return "\n".join(
-        value for fact in found for value in fact.values() if isinstance(value, str)
-    )
+    return "\n".join(value for fact in found for value in fact.values() if isinstance(value, str))
 
 
 def worst(found: Sequence[Fact]) -> Violation:

@@ -211,7 +211,7 @@ def _quota(told: _Told) -> GeminiMagicError:
         step = "It is not your quota. Run the cell again in a moment, or use another region."
     elif "exceeded your current quota" in told.words:
         what = f"{asked.label}: a quota is used up, and the service does not say which."
-        step = "If the request uses search or URL context, switch that off: it has its own quota."
+        step = "If the request uses search, switch that off; else ask another backend: %gemini backends"
     else:
         what = f"{asked.label}: no quota or no capacity is left{told.because}"
         again = when if retry else "later"
@@ -279,7 +279,8 @@ def _spending(told: _Told) -> GeminiMagicError:
 def _key(told: _Told) -> GeminiMagicError:
     asked, words = told.asked, told.words
     key = f"the key from {asked.key_from}" if asked.key_from else "the key"
-    new = "a new one (https://aistudio.google.com/apikey)" if "API" in words else "a valid one"
+    google = asked.host.endswith("googleapis.com")
+    new = "a new one (https://aistudio.google.com/apikey)" if google else "a valid one"
     if re.fullmatch(r"[A-Z_][A-Z0-9_]*( in .*)?", asked.key_from):  # it wins over a stored key
         step = f"Put {new} into {asked.key_from}"
     else:

@@ -1,0 +1,17 @@
+"""The cases, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.bench import Options, Outcome
+from benchmarks.cases import first_answer, first_text, load_ext, micro, per_cell, streaming
+
+CASES: dict[str, Callable[[Options], Outcome]] = {
+    "load_ext": load_ext.run,
+    "first_answer": first_answer.run,
+    "per_cell": per_cell.run,
+    "first_text": first_text.run,
+    "streaming": streaming.run,
+    "micro": micro.run,
+}

@@ -1,0 +1,97 @@
+"""The tables for people and the JSON for later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.bench import Outcome
+from benchmarks.stats import Comparison, Verdict
+
+#: How a metric is shown: its unit, what it is multiplied with, digits after the point.
+_UNITS = {
+    "wall": ("ms", 1e3, 1),
+    "cpu": ("ms", 1e3, 1),
+    "latency": ("ms", 1e3, 1),
+    "rss": ("MB", 1e-6, 1),
+    "bytes": ("kB", 1e-3, 0),
+    "messages": ("", 1, 0),
+}
+_HEAD = ("", "", "n", "median", "min", "IQR", "over baseline", "(min-min)", "ratio", "target")
+
+
+def table(outcome: Outcome) -> str:
+    """One case: every variant's metrics, beside its baseline, and whether targets are reached."""
+    compared = {(one.variant, one.metric): one for one in outcome.comparisons()}
+    judged = {(one.variant, one.target.metric): one for one in outcome.verdicts()}
+    rows = [_HEAD]
+    fine = 3 if outcome.name == "micro" else 1
+    for variant, metric in outcome.samples:
+        spread = outcome.samples.spread(variant, metric)
+        unit, scale, digits = _UNITS[metric]
+        if digits:
+            digits = fine
+        numbers = [f"{value * scale:,.{digits}f}" for value in (spread.median, spread.least)]
+        first = metric == next(iter(outcome.samples.values[variant]))
+        rows.append(
+            (
+                variant if first else "",
+                f"{metric} {unit}".strip(),
+                str(spread.n),
+                *numbers,
+                f"{spread.iqr * scale:,.{digits}f}",
+                *_beside(compared.get((variant, metric)), scale, digits),
+                _judged(judged.get((variant, metric)), unit, scale),
+            )
+        )
+    ends = f"{outcome.rounds} rounds in turns, {outcome.seconds:.0f} s"
+    return f"\n{outcome.name}: {outcome.title} ({ends})\n{_aligned(rows)}"
+
+
+def _beside(compared: Comparison | None, scale: float, digits: int) -> tuple[str, str, str]:
+    if compared is None:
+        return "", "", ""
+    return (
+        f"{compared.difference * scale:+,.{digits}f}",
+        f"{compared.difference_of_least * scale:+,.{digits}f}",
+        f"{compared.ratio:.2f}×",
+    )
+
+
+def _judged(verdict: Verdict | None, unit: str, scale: float) -> str:
+    if verdict is None:
+        return ""
+    most = verdict.target.most
+    what = {
+        "ratio": f"≤ {most:g}×",
+        "difference": f"≤ +{most * scale:g} {unit}",
+        "value": f"≤ {most * scale:g} {unit}",
+    }[verdict.target.how]
+    return f"{what} {'reached' if verdict.reached else 'MISSED'}"
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    left = (0, 1, len(widths) - 1)
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """One case as JSON values; times are in seconds, memory and messages in bytes."""
+    return {
+        "case": outcome.name,
+        "title": outcome.title,
+        "rounds": outcome.rounds,
+        "seconds": outcome.seconds,
+        "samples": {
+            variant: {metric: list(values.values()) for metric, values in metrics.items()}
+            for variant, metrics in outcome.samples.values.items()
+        },
+        "comparisons": [vars(one) for one in outcome.comparisons()],
+        "targets": [one.to_json() for one in outcome.verdicts()],
+    }

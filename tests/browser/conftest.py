@@ -1,0 +1,124 @@
+"""One JupyterLab and one Chromium for this folder, and a page for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from tests.wire import GoogleServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+    from tests.browser.lab import Lab, Notebook
+
+#: Kept for looking at; git ignores it.
+OUTPUT = Path(__file__).parent / "output"
+
+_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+    "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding",
+]  # fmt: skip
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def _missing(what: str) -> NoReturn:
+    reason = f"{what} is missing, so no browser test can run"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _chromium() -> str:
+    given = os.environ.get("GEMINI_MAGIC_CHROMIUM")
+    found = given or next(filter(None, map(shutil.which, _NAMES)), None)
+    return found or _missing("Chromium (apt-get install chromium, or GEMINI_MAGIC_CHROMIUM)")
+
+
+@pytest.fixture(scope="package")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab server of this folder's own."""
+    for package in ("playwright", "jupyterlab"):
+        if find_spec(package) is None:
+            _missing(package)
+    _chromium()
+    from tests.browser.lab import Lab
+
+    OUTPUT.mkdir(exist_ok=True)
+    running = Lab(tmp_path_factory.mktemp("lab"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="package")
+def chromium(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """A headless Chromium with a new profile.
+
+    Its scope is this folder's: Playwright keeps an event loop in the main thread while it runs,
+    which tests elsewhere would stumble over.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path_factory.mktemp("profile")),
+            headless=True,
+            args=_FLAGS,
+            executable_path=_chromium(),
+            viewport={"width": 1280, "height": 800},
+        )
+        context.set_default_timeout(15_000)
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def google(lab: Lab) -> Iterator[GoogleServer]:
+    """A server on loopback that every cell of the Lab asks."""
+    from tests.browser.lab import KEY
+
+    with GoogleServer(key=KEY) as server:
+        lab.configure(server.url)
+        yield server
+    assert not server.errors, server.errors
+
+
+@pytest.fixture
+def opened(
+    lab: Lab, chromium: BrowserContext, google: GoogleServer, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Notebook]]:
+    """``opened(*cells)`` opens a notebook whose first cell loads the extension and has run."""
+    pages: list[Page] = []
+
+    def open_it(*cells: str, name: str = "", first: str = "%load_ext gemini_magic") -> Notebook:
+        name = name or f"{request.node.name}-{len(pages)}"
+        notebook = lab.open(chromium, name, first, *cells)
+        pages.append(notebook.page)
+        notebook.run(0)
+        return notebook
+
+    yield open_it
+    for page in pages:
+        close(page)
+
+
+def close(page: Page) -> None:
+    """Close a page and its kernel."""
+    page.evaluate(
+        """async () => { await jupyterapp.shell.currentWidget?.sessionContext?.shutdown() }"""
+    )
+    page.close()
+
+
+def picture(page: Any, name: str, **options: Any) -> Path:
+    """Keep a screenshot (of a page or an element) to look at."""
+    path = OUTPUT / f"{name}.png"
+    page.screenshot(path=str(path), **options)
+    return path
