@@ -136,7 +136,7 @@ def _guard(prompt: str) -> str:
 
 
 def help_text(magic: str = "gemini") -> str:
-    """What ``--help`` and ``?`` show, made from the option table."""
+    """How a cell is written, made from the option table."""
     lines = [
         f"%%{magic} [options] [first line of the prompt]",
         "more of the prompt, with {{ placeholders }}",
@@ -152,7 +152,6 @@ def help_text(magic: str = "gemini") -> str:
             name = f"--{option.name} {option.value_hint}".rstrip()
             only = "" if len(option.kinds) == 3 else f" [{', '.join(option.kinds)}]"
             lines.append(f"  {short}{name:<36} {option.help}{only}")
-    lines += ["", f"Commands (%{magic} COMMAND; %{magic} help COMMAND tells more):"]
     return "\n".join(lines)
 
 

@@ -34,9 +34,9 @@ def part_of(value: Any) -> Part:
     """The part that stands for a Python object.
 
     Pictures (PIL, matplotlib, uint8 arrays of shape (height, width, 3 or 4)), IPython's
-    ``Image``, ``Audio`` and ``Video`` and files named by a ``pathlib.Path`` become data, DataFrames become
-    CSV, and all else becomes ``str(value)``. Raises ``PlaceholderError`` where a file cannot be
-    read or is too large.
+    ``Image``, ``Audio`` and ``Video`` and files named by a ``pathlib.Path`` become data,
+    DataFrames become CSV, and all else becomes ``str(value)``. Raises ``PlaceholderError`` where
+    a file cannot be read or is too large.
     """
     if isinstance(value, Part):
         return value

@@ -22,8 +22,14 @@ def wheel(member: str, content: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         package = member.partition("/")[0]
-        archive.writestr(f"{package}/__init__.py", "raise SystemExit('imported')")
-        archive.writestr(member, content)
+        for name, data in (
+            (f"{package}/__init__.py", b"raise SystemExit('imported')"),
+            (member, content),
+        ):
+            # With a fixed time, so that every process that makes this wheel makes the same bytes.
+            archive.writestr(
+                zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED
+            )
     return buffer.getvalue()
 
 

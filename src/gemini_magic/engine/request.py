@@ -74,14 +74,16 @@ def fill(segments: Sequence[Segment], evaluate: Evaluate) -> tuple[Part, ...]:
 def _value(placeholder: Placeholder, evaluate: Evaluate) -> Part:
     try:
         value = evaluate(placeholder.expression)
+    except PlaceholderError as error:
+        hint = f"{error.next_step} If the braces are part of the prompt, add --raw."
+        raise PlaceholderError(error.what, hint.strip()) from error.__cause__
+    try:
         if not placeholder.conversion and not placeholder.spec:
             return part_of(value)
         if placeholder.conversion:
             value = _CONVERSIONS[placeholder.conversion](value)
         return Part(text=format(value, placeholder.spec))
-    except PlaceholderError as error:
-        raw = f"{error.next_step} If the braces are part of the prompt, add --raw."
-        error.next_step = raw.strip()
+    except PlaceholderError:
         raise
     except Exception as error:  # the user's own __str__, __repr__ or __format__
         raise PlaceholderError(

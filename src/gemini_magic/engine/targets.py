@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from gemini_magic import catalog
 from gemini_magic.config import Backend, Config, Step, default_target_names
@@ -39,7 +40,10 @@ def choose(
             if model is not None or route is None:
                 return (_target(config, Step(name), rest or None, exact=True),)
             asked = rest or None
-    steps = config.steps(route) or tuple(map(Step, default_target_names(config, find_key)))
+    steps = config.steps(route)
+    if not steps:  # the route "default", which nobody wrote
+        unrouted = replace(config, route=None)
+        steps = tuple(map(Step, default_target_names(unrouted, find_key)))
     if asked is not None:
         having = [i for i, step in enumerate(steps) if config.backend(step.backend).has(asked)]
         if having:
@@ -70,11 +74,14 @@ def _target(config: Config, step: Step, asked: str | None, *, exact: bool) -> Ta
 
 
 def _nobody_has(asked: str, config: Config, steps: tuple[Step, ...]) -> UsageError:
+    backends = (*config.backends, *config.presets)
+    prefix, colon, _ = asked.partition(":")
+    if colon and (hint := did_you_mean(prefix, backends)):
+        return UsageError(f"there is no backend {prefix!r}; nothing was sent.", sentence(hint))
     services = [config.backend(step.backend) for step in steps]
     known = [model.name for model in catalog.google_models()]
     known += [service.model for service in services if service.model]
-    names = (*known, *config.backends, *config.presets)
-    hint = did_you_mean(asked, names) or f"name its backend: -m BACKEND:{asked}"
+    hint = did_you_mean(asked, (*known, *backends)) or f"name its backend: -m BACKEND:{asked}"
     return UsageError(
         f"no backend of the route ({', '.join(service.name for service in services)}) "
         f"has a model {asked!r}; nothing was sent.",

@@ -39,6 +39,13 @@ def run(session: Session, word: str, rest: str) -> Any:
     return command.do(session, words)
 
 
+def whole_help(name: str = "gemini") -> str:
+    """What ``--help``, ``%gemini help`` and ``?`` show: the options and the commands."""
+    lines = [help_text(name), "", f"Commands (%{name} help COMMAND tells more):"]
+    lines += [f"  %{name} {command.usage:<30} {command.help}" for command in COMMANDS.values()]
+    return "\n".join(lines)
+
+
 def _misuse(session: Session, word: str) -> UsageError:
     name = session.magic.name
     return UsageError(
@@ -215,9 +222,7 @@ def _help(session: Session, words: list[str]) -> None:
         return
     if words:
         raise _misuse(session, "help")
-    print(help_text(name))
-    for command in COMMANDS.values():
-        print(f"  {command.usage:<28} {command.help}")
+    print(whole_help(name))
 
 
 COMMANDS: dict[str, Command] = {

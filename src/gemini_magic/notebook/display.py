@@ -222,7 +222,7 @@ def status_of(event: Event) -> str | None:
     """One line on what is going on, None for events that say nothing of it."""
     match event:
         case Waiting(why):
-            return f"{why} …"
+            return f"{why.rstrip(' …')} …"
         case Started(target):
             return f"waiting for {target.model} on {target.backend} …"
         case Switched(old, new, why):

@@ -160,9 +160,9 @@ def _configured_name() -> str:
 
 
 def _help() -> str:
-    from gemini_magic.cell import help_text
+    from gemini_magic.notebook.commands import whole_help
 
-    return help_text()
+    return whole_help()
 
 
 # What ``%gemini?`` shows is made from the option table, when it is asked for.

@@ -40,7 +40,7 @@ _FENCE = re.compile(rf"({_PREFIX})(`{{3,}}(?=[^`]*$)|~{{3,}})(.*)")
 _QUOTE = re.compile(rf"(?:{_PREFIX}>)?")
 _EMPTY = re.compile(r"[\s>\ufeff]*")
 _ODD_SPACE = re.compile(r"[^\S ]|\ufeff")
-_DEEP = ("    ", "\t", " \t", "  \t", "   \t")
+_MARKER = re.compile(r"([*+-]|\d{1,9}[.)]) {1,4}(?=\S)")
 _RUN = re.compile(r"([ \t>]*)([`~]{3,})[ \t]*")
 _INFO = re.compile(r"[ \t]*([A-Za-z0-9_+#./:-]*)")
 _FENCE_LINE = re.compile(rf"^({_PREFIX}(?:`{{3,}}(?=[^`\n]*$)|~{{3,}}))(.*)$", re.M)
@@ -127,7 +127,8 @@ class _Scanner:
         self.allow_remote_images = allow_remote_images
         self.out: list[str] = []
         self.chunk: list[str] = []
-        self.previous = ""  # kind of the previous line: "" (blank, start), "text", "fence"
+        self.previous = ""  # kind of the previous line: "" (blank, start), "text", "code", "fence"
+        self.items: list[tuple[int, int]] = []  # open list items: columns of marker and content
         self.dirty = False  # the text since the last blank line may follow an inline "fence"
         self.deep = False  # marked may append what is indented to a text before the blank line
         self.quotes = 0  # how deep in quotes the previous line was
@@ -150,17 +151,14 @@ class _Scanner:
             self._blank()
             return
         self._unquote(line)
-        if not line.startswith(_DEEP):
-            self.deep = False
-        elif self.previous == "text":
-            self.deep = self.dirty = True
+        self._separate(self.guard)
+        depth = self._depth(line)
         fence = _FENCE.fullmatch(line)
         if fence:
-            self._open(fence[1], fence[2], fence[3], newline)
-            return
-        self._separate(self.guard)
-        self.chunk.append(line + newline)
-        self.previous = "text"
+            self._open(fence[1], fence[2], fence[3] + newline, depth)
+        else:
+            self.chunk.append(line + newline)
+            self.previous = "code" if depth > 3 and self.previous != "text" else "text"
 
     def finish(self) -> None:
         """End of the text: close what is open."""
@@ -168,20 +166,43 @@ class _Scanner:
             self._put(("" if self.ended else "\n") + self.indent + self.run)
         self._flush()
 
-    def _open(self, prefix: str, run: str, info: str, newline: str) -> None:
+    def _depth(self, line: str) -> int:
+        """How far `line` is indented in its list item (4: code); remembers the items it begins."""
+        text = line.lstrip(" \t")
+        indent = len(line) - len(text)
+        if "\t" in line[:indent]:
+            self.items.clear()
+            depth = 4
+        else:
+            sibling = any(start == indent for start, _ in self.items)
+            while self.items and self.items[-1][1] > indent:
+                self.items.pop()
+            depth = indent - (self.items[-1][1] if self.items else 0)
+            marker = _MARKER.match(text)
+            # Any number but 1 need not begin a list in the middle of a paragraph.
+            known = self.previous != "text" or sibling or (marker and marker[1] in "*+-1.1)")
+            while marker and known and depth < 4:
+                self.items.append((indent, indent + marker.end()))
+                text = text[marker.end() :]
+                indent += marker.end()
+                marker = _MARKER.match(text)
+        if depth < 4:
+            self.deep = False
+        elif self.previous == "text":
+            self.deep = self.dirty = True
+        return depth
+
+    def _open(self, prefix: str, run: str, info: str, depth: int) -> None:
         """A line that opens a fence, at top level or in a list."""
         if prefix.strip():
             prefix = prefix.replace("\t", " ")
         numbered = any(c.isdigit() for c in prefix)  # "2. ```" need not interrupt a paragraph
-        self._separate(
-            self.guard or (self.previous == "text" and (numbered or self._math_begins()))
-        )
+        self._separate(self.previous == "text" and (numbered or self._math_begins()))
         plain = not set(prefix) & set("\t>[")  # after a task box, marked sees no fence
-        plain = plain and not self.deep
-        self.sure = plain and (self.previous != "text" or len(prefix) <= 3)
+        self.sure = plain and not self.deep and (self.previous != "text" or depth < 4)
         if self.sure:
             self._flush()
-        self._put(prefix + run + _info(info) + newline)
+        self._put(prefix + run + _info(info))
         self.run, self.indent = run, re.sub(r"[^ \t>]", " ", prefix)
         self.guard = False
 
@@ -280,9 +301,10 @@ def _info(info: str) -> str:
     """The info string of a fence: one plain word, never one that Lab draws as a diagram."""
     word = _INFO.match(info)
     assert word is not None
+    rest = info[word.end() :]
     if word[1].lower() == "mermaid":
-        return word[0] + "-source"
-    return word[0] if info[word.end() :].strip(" ") else info
+        return word[0] + "-source" + rest[len(rest.rstrip("\n")) :]
+    return word[0] + (rest if not rest.strip() else rest[len(rest.rstrip("\n")) :])
 
 
 def _code_spans(text: str) -> list[tuple[int, int]]:

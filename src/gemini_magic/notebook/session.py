@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gemini_magic import config as configuration
 from gemini_magic import paths
-from gemini_magic.cell import GeminiCell, help_text, subcommand
+from gemini_magic.cell import GeminiCell, subcommand
 from gemini_magic.config import Backend, Config
 from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.engine import Engine
@@ -80,7 +80,9 @@ class Session:
         The reply is bound even where this raises because the answer failed half-way.
         """
         if cell.flag("help"):
-            print(help_text(cell.magic))
+            from gemini_magic.notebook.commands import whole_help
+
+            print(whole_help(cell.magic))
             return None
         if _MODEL_NAME.match(cell.template.strip()):
             raise UsageError(

@@ -7,14 +7,13 @@ own and rewrites what is ours into calls of ``run_cell_magic`` and ``run_line_ma
 
 from __future__ import annotations
 
-import io
 import re
 import tokenize
-from collections.abc import Iterator
 from functools import cache
 
 from gemini_magic.cell import cell_parts
 
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _SPACE = (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT, tokenize.ENCODING)
 
 
@@ -26,7 +25,9 @@ def transform(lines: list[str], magic: str) -> list[str]:
         return [f"get_ipython().run_cell_magic({magic!r}, {first!r}, {body or chr(10)!r})\n"]
     if text.lstrip().startswith("%%"):
         return lines  # another package's cell: its body is none of our business
-    return _rewrite_lines(lines, _line_pattern(magic), magic)
+    # IPython's lines end at form feeds and U+2028 too; Python's do not.
+    rows = _LINE.findall(text)
+    return rows if _rewrite(rows, _line_pattern(magic), magic) else lines
 
 
 @cache
@@ -34,88 +35,53 @@ def _line_pattern(magic: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w%])%{re.escape(magic)}(?=\s|\Z)")
 
 
-def _rewrite_lines(lines: list[str], pattern: re.Pattern[str], magic: str) -> list[str]:
-    """Replace the logical lines that are, or assign, our line magic."""
-    lines = list(lines)
-    readable = list(lines)  # what the tokenizer is shown: lines that it cannot read are blanked
-    for _ in range(2 * len(lines) + 1):
-        found = _first_call(readable, pattern)
-        if found is None:
-            return lines
-        row, column = found
-        line = lines[row]
-        if column < 0:
-            readable[row] = _blank(line)
+def _rewrite(rows: list[str], pattern: re.Pattern[str], magic: str) -> bool:
+    """Replace, in place, the logical lines that are, or assign, our magic; whether there are any.
+
+    What follows a magic need not be Python, nor need other packages' magics and shell commands
+    be; so the tokenizer starts anew below each row that it cannot read.
+    """
+    last = max((i for i, row in enumerate(rows) if pattern.search(row)), default=-1)
+    start, changed = 0, False
+    while start <= last:
+        row, column = _next_call(rows, start, pattern)
+        start = row + 1
+        if column is None:
             continue
-        head, rest = line[:column], line[column + 1 + len(magic) :]
-        prompt = rest.rstrip("\r\n").strip(" \t")
-        lines[row] = f"{head}get_ipython().run_line_magic({magic!r}, {prompt!r})\n"
-        readable[row] = _blank(line)
-    return lines
+        changed = True
+        head, prompt = rows[row][:column], rows[row][column + 1 + len(magic) :].rstrip("\r\n")
+        while prompt.endswith("\\") and start < len(rows):  # as IPython joins its magics' lines
+            prompt = f"{prompt[:-1]} {rows[start].rstrip(chr(13) + chr(10))}"
+            rows[start] = "\n"
+            start += 1
+        prompt = prompt.lstrip(" \t")
+        rows[row] = f"{head}get_ipython().run_line_magic({magic!r}, {prompt!r})\n"
+    return changed
 
 
-def _first_call(lines: list[str], pattern: re.Pattern[str]) -> tuple[int, int] | None:
-    """(row, column) of our first magic; column -1 for a row that Python cannot tokenize."""
-    candidates = [row for row, line in enumerate(lines) if pattern.search(line)]
-    if not candidates:
-        return None
-    for statement in _statements(lines):
-        if isinstance(statement, int):
-            if statement >= candidates[-1]:
-                return None
-            return statement, -1
-        if (column := _call_in(statement, lines, pattern)) is not None:
-            return statement[0].start[0] - 1, column
-    return None
+def _next_call(rows: list[str], start: int, pattern: re.Pattern[str]) -> tuple[int, int | None]:
+    """(row, column) of the first ``[targets =] %magic`` from row ``start`` on.
 
-
-def _call_in(
-    statement: list[tokenize.TokenInfo], lines: list[str], pattern: re.Pattern[str]
-) -> int | None:
-    """The column of ``%magic`` if the statement is ``[targets =] %magic ...``."""
-    first, depth, assigned = statement[0], 0, True
-    for token in statement:
-        if token.string == "%" and assigned and depth == 0:
-            row, column = token.start
-            here = row == first.start[0] and pattern.match(lines[row - 1], column)
-            return column if here else None
-        if token.type == tokenize.OP:
-            depth += (token.string in "([{") - (token.string in ")]}")
-        assigned = token.string == "=" and depth == 0
-    return None
-
-
-def _statements(lines: list[str]) -> Iterator[list[tokenize.TokenInfo] | int]:
-    """Each logical line's tokens, as far as they can be read; then the row that cannot be."""
-    statement: list[tokenize.TokenInfo] = []
-    row = 0
+    The column is None for a row that Python cannot tokenize, and for the last one.
+    """
+    # Without indentation no row depends on those above it.
+    bare = (row.lstrip(" \t\f").rstrip("\r\n") + "\n" for row in rows[start:])
+    first: int | None = None  # the row in which the logical line began
+    row, depth, assigned = start, 0, True
     try:
-        for token in tokenize.generate_tokens(io.StringIO("".join(lines)).readline):
-            row = token.start[0] - 1
+        for token in tokenize.generate_tokens(lambda: next(bare, "")):
+            row = start + token.start[0] - 1
             if token.type in (tokenize.NEWLINE, tokenize.ENDMARKER):
-                if statement:
-                    yield statement
-                statement = []
+                first, depth, assigned = None, 0, True
             elif token.type not in _SPACE:
-                statement.append(token)
-                if token.type == tokenize.NAME and _starts_a_call(statement):
-                    yield statement  # what follows is a prompt, and need not be Python
-                    statement = []
+                first = row if first is None else first
+                if token.string == "%" and assigned and depth == 0 and row == first:
+                    indent = len(rows[row]) - len(rows[row].lstrip(" \t\f"))
+                    if pattern.match(rows[row], column := indent + token.start[1]):
+                        return row, column
+                if token.type == tokenize.OP:
+                    depth += (token.string in "([{") - (token.string in ")]}")
+                assigned = token.string == "=" and depth == 0
     except (tokenize.TokenError, SyntaxError):
-        if statement:
-            yield statement
-            row = statement[0].start[0] - 1
-        yield min(row, len(lines) - 1)
-
-
-def _starts_a_call(statement: list[tokenize.TokenInfo]) -> bool:
-    """Whether the tokens so far end in ``%name``, where a magic may stand."""
-    if len(statement) < 2 or statement[-2].string != "%":
-        return False
-    return len(statement) == 2 or statement[-3].string == "="
-
-
-def _blank(line: str) -> str:
-    """A line that does nothing at the same indentation."""
-    indent = line[: len(line) - len(line.lstrip(" \t"))]
-    return f"{indent}pass\n"
+        return (row if first is None else first), None
+    return len(rows) - 1, None

@@ -211,7 +211,7 @@ def _quota(told: _Told) -> GeminiMagicError:
         step = "It is not your quota. Run the cell again in a moment, or use another region."
     elif "exceeded your current quota" in told.words:
         what = f"{asked.label}: a quota is used up, and the service does not say which."
-        step = "If the request uses search, switch that off; else ask another backend: %gemini backends"
+        step = "If it uses search, switch that off; else ask another backend: %gemini backends"
     else:
         what = f"{asked.label}: no quota or no capacity is left{told.because}"
         again = when if retry else "later"

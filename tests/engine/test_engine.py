@@ -1,0 +1,307 @@
+"""The engine and both remote backends: real SDKs, real sockets, servers that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gemini_magic import config, errors
+from gemini_magic.engine.connections import Connections
+from gemini_magic.engine.engine import Engine
+from gemini_magic.engine.run import Run
+from gemini_magic.types import (
+    Event,
+    Finished,
+    Message,
+    Notice,
+    Part,
+    Reply,
+    Request,
+    Settings,
+    Started,
+    Switched,
+    Target,
+    TextDelta,
+    ThoughtDelta,
+)
+from tests.wire import Answer, Failure, Fault, payloads
+
+KINDS = ("google", "openai")
+MODEL = "gemini-2.5-flash"
+TARGET = Target("test", MODEL)
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+    "0000000c4944415408d763f8cfc00000030101005bb6ee560000000049454e44ae426082"
+)
+
+
+def request(text: str = "hello", **more: Any) -> Request:
+    return Request((Message("user", (Part(text),)),), **more)
+
+
+@pytest.fixture(params=KINDS)
+def server(request, google_server, openai_server, configure):  # type: ignore[no-untyped-def]
+    make = google_server if request.param == "google" else openai_server
+    running = make(key="k" * 20)
+    os.environ["TEST_KEY"] = "k" * 20
+    configure(
+        f"""
+        [backends.test]
+        kind = "{request.param}"
+        base_url = "{running.url}"
+        key_env = "TEST_KEY"
+        """
+    )
+    yield running
+    del os.environ["TEST_KEY"]
+
+
+@pytest.fixture
+def logged() -> list[Reply]:
+    return []
+
+
+@pytest.fixture
+def engine(server, logged: list[Reply]) -> Iterator[Engine]:  # type: ignore[no-untyped-def]
+    made = Engine(Connections(config.load(), os.environ), lambda reply, _: logged.append(reply))
+    yield made
+    made.close()
+
+
+def drain(run: Run) -> tuple[list[Event], BaseException | None]:
+    events: list[Event] = []
+    try:
+        events.extend(run)
+    except errors.GeminiMagicError as error:
+        return [*events, Finished(run.reply)][: len(events) + 1], error
+    return events, None
+
+
+def test_an_answer_comes_as_events_and_a_reply(server, engine: Engine, logged) -> None:
+    server.set_script(Answer(chunks=["Hel", "lo"], thoughts=["hm"]))
+    events, error = drain(engine.stream(request(), [TARGET]))
+    assert error is None
+    kinds = [type(event) for event in events]
+    assert kinds == [Started, ThoughtDelta, TextDelta, TextDelta, Finished]
+    assert isinstance(events[-1], Finished)
+    reply = events[-1].reply
+    assert (reply.text, reply.thoughts, reply.finish_reason) == ("Hello", "hm", "STOP")
+    assert reply.usage.input_tokens and reply.usage.output_tokens
+    assert reply.model_version and reply.seconds > 0
+    deadline = time.monotonic() + 5
+    while not logged and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert logged == [reply]
+
+
+def test_everything_a_request_holds_reaches_the_wire(server, engine: Engine) -> None:
+    whole = Request(
+        messages=(
+            Message("user", (Part("What is this? "), Part(data=PNG, mime_type="image/png"))),
+            Message("model", (Part("A dot."),)),
+            Message("user", (Part("Sure?"),)),
+        ),
+        system="be brief",
+        settings=Settings(
+            temperature=0.5, top_p=0.9, max_output_tokens=99, stop=("END", "\n\n"), seed=7,
+            thinking="low",
+        ),
+        schema='{"type": "object", "properties": {"b": {"type": "string"}, "a": {}}}',
+    )  # fmt: skip
+    _, error = drain(engine.stream(whole, [TARGET]))
+    assert error is None, error
+    body = server.generate_calls[0].json
+    if "contents" in body:
+        settings = body["generationConfig"]
+        assert [content["role"] for content in body["contents"]] == ["user", "model", "user"]
+        assert body["systemInstruction"]["parts"] == [{"text": "be brief"}]
+        assert settings["stopSequences"] == ["END", "\n\n"] and settings["topP"] == 0.9
+        assert settings["maxOutputTokens"] == 99 and settings["seed"] == 7
+        thinking = settings["thinkingConfig"]  # the SDK writes the names in it in snake_case
+        assert thinking.get("thinkingBudget", thinking.get("thinking_budget")) == 1024
+        schema = settings.get("responseJsonSchema") or settings["response_json_schema"]
+    else:
+        roles = [message["role"] for message in body["messages"]]
+        assert roles == ["system", "user", "assistant", "user"]
+        assert body["messages"][1]["content"][1]["image_url"]["url"].startswith("data:image/png")
+        assert body["stop"] == ["END", "\n\n"] and body["top_p"] == 0.9
+        assert body["max_tokens"] == 99 and body["seed"] == 7
+        assert body["reasoning_effort"] == "low"
+        schema = body["response_format"]["json_schema"]["schema"]
+    assert list(schema["properties"]) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        (payloads.KEY_INVALID, errors.InvalidKey),
+        (payloads.FREE_RPD, errors.QuotaExceeded),
+        (payloads.FREE_RPM, errors.QuotaExceeded),
+        (Failure(503, {"error": {"code": 503, "message": "overloaded"}}), errors.Overloaded),
+        (Failure(500, "oops"), errors.Overloaded),
+        (Fault("refuse"), errors.Unreachable),
+        (Fault("drop_before_headers"), errors.Unreachable),
+    ],
+)
+def test_a_failure_is_told_and_never_retried(server, engine: Engine, script, error) -> None:
+    server.set_script(script)
+    events, raised = drain(engine.stream(request(), [TARGET]))
+    assert isinstance(raised, error), raised
+    assert len(raised.lines()) == 2 and "\n" not in "".join(raised.lines())
+    assert isinstance(events[-1], Finished) and events[-1].reply.text == ""
+    assert len(server.generate_calls) <= 1
+
+
+@pytest.mark.parametrize("kind", ["drop", "cut", "truncate", "malformed", "error"])
+def test_what_came_before_a_break_is_kept(server, engine: Engine, kind) -> None:
+    failure = Failure(500, {"error": {"code": 500, "message": "late", "status": "INTERNAL"}})
+    broken = Fault(kind, after=2, answer=Answer(chunks=["a", "b", "c", "d"]), failure=failure)
+    server.set_script(broken)
+    run = engine.stream(request(), [TARGET])
+    _, raised = drain(run)
+    assert isinstance(raised, errors.BackendError), raised
+    assert (run.reply.text, run.reply.finish_reason) == ("ab", "CUT")
+    assert len(server.generate_calls) == 1
+
+
+def test_silence_ends_a_run(server, engine: Engine) -> None:
+    server.set_script(Fault("stall", after=1, answer=Answer(chunks=["a", "b"])))
+    began = time.monotonic()
+    run = engine.stream(request(), [TARGET], timeout=0.5)
+    _, raised = drain(run)
+    assert isinstance(raised, errors.Unreachable) and 0.4 < time.monotonic() - began < 3
+    assert run.reply.text == "a"
+    assert server.wait_disconnects(1)
+
+
+def test_a_slow_answer_is_not_silence(server, engine: Engine) -> None:
+    server.set_script(Answer(chunks=list("abcdef"), delay=0.3))
+    run = engine.stream(request(), [TARGET], timeout=0.9)
+    _, raised = drain(run)
+    assert raised is None and run.reply.text == "abcdef"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer.empty(), errors.BackendError),
+        (Answer.stopped("MAX_TOKENS", ""), errors.BackendError),
+        (Answer.stopped("SAFETY", "par"), errors.Blocked),
+    ],
+)
+def test_answers_that_are_none(server, engine: Engine, answer, error) -> None:
+    server.set_script(answer)
+    _, raised = drain(engine.stream(request(), [TARGET]))
+    assert isinstance(raised, error) and raised.next_step
+
+
+def test_a_blocked_prompt(google_server, engine: Engine, server) -> None:
+    if type(server).__name__ != "GoogleServer":
+        pytest.skip("only Google's wire answers this way")
+    server.set_script(Answer.blocked("SAFETY"))
+    _, raised = drain(engine.stream(request(), [TARGET]))
+    assert isinstance(raised, errors.Blocked) and "SAFETY" in raised.what
+
+
+def test_max_tokens_is_an_answer(server, engine: Engine) -> None:
+    server.set_script(Answer.stopped("MAX_TOKENS", "cut here"))
+    run = engine.stream(request(), [TARGET])
+    assert drain(run)[1] is None and run.reply.finish_reason == "MAX_TOKENS"
+
+
+def test_an_unknown_model_gets_the_nearest_names(server, engine: Engine) -> None:
+    _, raised = drain(engine.stream(request(), [Target("test", "gemini-2.5-flahs")]))
+    assert isinstance(raised, errors.UnknownModel)
+    assert "gemini-2.5-flash" in raised.next_step
+    assert len(server.generate_calls) == 1
+
+
+def test_the_next_target_answers_only_on_its_failures(server, engine: Engine) -> None:
+    def targets(*when: str) -> list[Target]:
+        return [TARGET, Target("test", "gemini-3.8-flash", when)]
+
+    for when, switches in (((), True), (("rpd",), True), (("overloaded",), False)):
+        server.set_script([payloads.FREE_RPD, Answer(text="second")])
+        server.clear()
+        run = engine.stream(request(), targets(*when))
+        events, raised = drain(run)
+        switched = [event for event in events if isinstance(event, Switched)]
+        assert bool(switched) is switches and (raised is None) is switches
+        if switches:
+            assert switched[0].host == "127.0.0.1" and run.reply.text == "second"
+            assert str(run.reply.target) == "test:gemini-3.8-flash"
+
+
+def test_nothing_is_asked_twice_after_a_first_word(server, engine: Engine) -> None:
+    server.set_script(Fault("drop", after=1, answer=Answer(chunks=["a", "b"])))
+    run = engine.stream(request(), [TARGET, TARGET])
+    assert isinstance(drain(run)[1], errors.BackendError)
+    assert run.reply.text == "a" and len(server.generate_calls) == 1
+
+
+def test_cancel_works_from_any_thread_any_number_of_times(server, engine: Engine) -> None:
+    server.set_script(Fault("stall", after=2, answer=Answer(chunks=["a", "b", "c"])))
+    run = engine.stream(request(), [TARGET])
+    while run.reply.text != "ab":
+        run.poll(0.01)
+    for _ in range(3):
+        run.cancel()
+    assert run.wait(1)
+    assert (run.reply.text, run.reply.finish_reason) == ("ab", "CANCELLED")
+    assert run.error is None and server.wait_disconnects(1)
+
+
+def test_runs_are_asynchronous_iterables_too(server, engine: Engine) -> None:
+    server.set_script(Answer(chunks=["a", "b"]))
+
+    async def text() -> str:
+        run = engine.stream(request(), [TARGET])
+        return "".join([event.text async for event in run if isinstance(event, TextDelta)])
+
+    assert asyncio.run(text()) == "ab"
+
+
+def test_many_runs_at_once(server, engine: Engine) -> None:
+    server.set_script(Answer(chunks=list("abc"), delay=0.02))
+    runs = [engine.stream(request(str(n)), [TARGET]) for n in range(20)]
+    assert [drain(run)[1] for run in runs] == [None] * 20
+    assert [run.reply.text for run in runs] == ["abc"] * 20
+    assert len(server.generate_calls) == 20
+
+
+def test_a_changed_key_or_address_opens_a_new_connection(
+    server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.set_script(Answer(text="fine"))
+    assert drain(engine.stream(request(), [TARGET]))[1] is None
+    monkeypatch.setenv("TEST_KEY", "wrong-key-wrong-key")
+    assert isinstance(drain(engine.stream(request(), [TARGET]))[1], errors.InvalidKey)
+    monkeypatch.setenv("TEST_KEY", "k" * 20)
+    assert drain(engine.stream(request(), [TARGET]))[1] is None
+
+
+def test_what_a_wire_cannot_say_is_told(openai_server, configure) -> None:
+    server = openai_server(Answer(text="x"), key="")
+    configure(f'[backends.test]\nkind = "openai"\nbase_url = "{server.url}"\n')
+    engine = Engine(Connections(config.load(), {}))
+    settings = Settings(top_k=3, thinking=1000)
+    events, error = drain(engine.stream(request(settings=settings), [TARGET]))
+    told = [event.text for event in events if isinstance(event, Notice)]
+    assert error is None and len(told) == 2 and "top_k" in told[0] and "thinking" in told[1]
+    assert "top_k" not in server.generate_calls[0].json
+
+
+def test_call_raises_what_a_run_would(server, engine: Engine) -> None:
+    def models() -> list[str]:
+        found = engine.call("test", lambda backend: backend.models(), 5)
+        return [model.name for model in found]
+
+    assert MODEL in models()
+    server.set_script(payloads.KEY_INVALID, op="models")
+    with pytest.raises(errors.InvalidKey):
+        models()
