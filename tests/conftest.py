@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.kernels import Kernel
 from tests.wire.fixtures import google_server, openai_server
 
 __all__ = ["google_server", "openai_server"]
+
+# A busy machine is no reason to fail.
+settings.register_profile("gemini_magic", deadline=None)
+settings.load_profile("gemini_magic")
 
 #: What a user's environment may hold that would change what a test sees.
 _FOREIGN = ("GEMINI_", "GOOGLE_", "OPENAI_", "MODEL_PROXY_", "OPENROUTER_", "APIYI_", "LITELLM_")

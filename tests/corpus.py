@@ -16,7 +16,7 @@ LITERAL: dict[str, str] = {
     "jsx style": "<p style={{color: 'red'}}>hi</p>",
     "jsx spread": "<Foo {...props} style={{ ...base, color: 'red' }} />",
     "helm if": "{{- if .Values.x }}\nkey: {{ .Values.image | quote }}\n{{- end }}",
-    "helm range": '{{ range $k, $v := .Values.env }}\n- {{ $k }}: {{ $v | quote }}\n{{- end }}',
+    "helm range": "{{ range $k, $v := .Values.env }}\n- {{ $k }}: {{ $v | quote }}\n{{- end }}",
     "go template": '{{ define "x" }}{{ template "y" . }}{{ end }}',
     "github actions": "env:\n  TOKEN: ${{ secrets.X }}\n  REF: ${{ github.ref_name }}",
     "c initialiser": "int a[2][2] = {{1,2},{3,4}};",

@@ -53,7 +53,7 @@ def of(prompt: str, **given: Any) -> GeminiCell:
         ("%%gemini - item", of("- item")),
         ("%%gemini models", of("models")),
         ("%%gemini it's \"odd", of("it's \"odd")),
-        ("%%gemini {\"a\": 1}", of('{"a": 1}')),
+        ('%%gemini {"a": 1}', of('{"a": 1}')),
         ("%%gemini\n-m x", of("-m x")),
     ],
 )

@@ -114,7 +114,10 @@ def test_the_segments_are_the_whole_template(text: str) -> None:
     segments = split(text)
     assert source(segments) == re.sub(r"\\\{\{(?!\{)", "{{", text)
     assert "" not in segments
-    assert not any(isinstance(a, str) and isinstance(b, str) for a, b in zip(segments, segments[1:], strict=False))
+    assert not any(
+        isinstance(a, str) and isinstance(b, str)
+        for a, b in zip(segments, segments[1:], strict=False)
+    )
     assert placeholders(text) == [s for s in segments if isinstance(s, Placeholder)]
 
 

@@ -39,6 +39,7 @@ PAYLOADS: dict[str, str] = {
     "math-style": "$\\style{background:url(CANARY/mstyle)}{x} \\class{jp-Dialog}{y} \\cssId{main}{z}$",
     "math-bbox": "$\\bbox[background:url(CANARY/bbox)]{x} \\bbox[5px, border:2px solid red]{y}$",
     "math-bbox-fixed": "$$\\bbox[position:fixed;top:0;left:0;width:100vw;height:100vh;background:red]{x}$$",
+    "math-unicode-css": "$\\unicode[.5,.5,x;background:url(CANARY/unicode2)]{65}$ $\\unicode[x;position:fixed]{66}$",
     "math-unicode": "$\\unicode[.5,.5,'x;background:url(CANARY/unicode)']{65} \\unicode{x3C}img\\unicode{62}$",
     "math-require": f"$\\require{{html}}\\href{{javascript:{_RUN}}}{{x}} \\require{{action}}$",
     "math-let": f"$\\let\\h\\href \\h{{javascript:{_RUN}}}{{x}} \\def\\g{{\\href}} \\g{{javascript:x}}{{y}}$",

@@ -13,7 +13,10 @@ root => {
       if (/^(src|srcset|srcdoc|data|poster|action|formaction|background|ping)$/i.test(key))
         found.push(`${key}=${value}`);
       if (/^data-commandlinker/i.test(key)) found.push(`${key}=${value}`);
-      if (/href$/i.test(key) && !/^(https?:\/\/|mailto:|#)/i.test(value)) found.push(`${key}=${value}`);
+      // In plain text Lab itself makes links of data: and file:, which Chromium does not follow.
+      const plain = node.closest('.jp-RenderedText') ? '|data:|file:' : '';
+      if (/href$/i.test(key) && !RegExp(`^(https?:|mailto:|#${plain})`, 'i').test(value))
+        found.push(`${key}=${value}`);
       if (key === 'style' && /url\s*\(|@import|expression|position\s*:\s*(fixed|absolute)/i.test(value) &&
           !node.closest('mjx-assistive-mml'))
         found.push(`style=${value}`);

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.browser
 INSPECT = (Path(__file__).parent / "inspect.js").read_text("utf-8")
 
 #: Renders each text as a trusted cell would, in the page; [name, text, what is wrong with it].
-RENDER = """async texts => {
+RENDER = (
+    """async texts => {
   const inspect = %s;
   const {rendermime} = jupyterapp.shell.currentWidget.content;
   const host = document.createElement('div');
@@ -41,7 +42,9 @@ RENDER = """async texts => {
   }
   host.remove();
   return bad;
-}""" % INSPECT  # noqa: UP031
+}"""
+    % INSPECT
+)  # noqa: UP031
 
 
 @dataclass
@@ -55,12 +58,13 @@ class Arena:
 
     def ask(self, name: str, options: str = "") -> None:
         """Run the cell; what it asks for is the payload of that name."""
-        self.notebook.set_source(1, f"%%gemini {options}\n{name}")
-        self.notebook.run(1)
+        self.server.set_script(lambda request: _answer(self.payloads, request))
+        self.tell(name, options)
 
-    @property
-    def sentinel(self) -> Any:
-        return self.notebook.page.evaluate("() => window.__pwned")
+    def tell(self, prompt: str, options: str = "") -> None:
+        """Run the cell; the server's script says what comes."""
+        self.notebook.set_source(1, f"%%gemini {options}\n{prompt}")
+        self.notebook.run(1)
 
     def wrong(self) -> list[str]:
         """What of the outputs on the page no answer may bring there."""
@@ -71,10 +75,14 @@ class Arena:
         return found
 
     def assert_unharmed(self) -> None:
-        assert self.wrong() == []
-        assert self.sentinel is None
-        assert self.canary.hits == []
-        assert self.notebook.witness.report == []
+        """Nothing happened since the last look."""
+        seen = [*self.wrong(), *self.canary.hits, *self.notebook.witness.report]
+        seen += self.notebook.page.evaluate(
+            "() => { const was = window.__pwned; delete window.__pwned; return was ? ['ran'] : [] }"
+        )
+        self.canary.hits.clear()
+        self.notebook.witness.clear()
+        assert seen == []
 
 
 def _answer(payloads: dict[str, str], request: Any) -> Answer:
@@ -92,7 +100,7 @@ def arena(lab, chromium) -> Iterator[Arena]:  # type: ignore[no-untyped-def]
         payloads["all"] = "\n\n".join(payloads.values())
         payloads["json"] = json.dumps({text: [text, {text: text}] for text in payloads.values()})
         payloads["code"] = f"{payloads['script']}\n```python\n{payloads['img-onerror']}\n```\n"
-        with GoogleServer(lambda request: _answer(payloads, request), key=KEY) as server:
+        with GoogleServer(key=KEY) as server:
             lab.configure(server.url)
             notebook = lab.open(chromium, "hostile", "%load_ext gemini_magic", "%%gemini\n")
             notebook.run(0)
@@ -144,10 +152,9 @@ def test_what_a_server_says_around_an_answer_does_nothing(arena: Arena) -> None:
         Answer(block=hostile),
     ):
         arena.server.set_script(script)
-        arena.ask("whatever")
+        arena.tell("whatever")
         assert arena.notebook.outputs(1).count() >= 1
         arena.assert_unharmed()
-    arena.server.set_script(lambda request: _answer(arena.payloads, request))
 
 
 def test_links_that_stay_lead_nowhere_when_clicked(arena: Arena) -> None:
@@ -162,12 +169,13 @@ def test_links_that_stay_lead_nowhere_when_clicked(arena: Arena) -> None:
         }"""
     )
     assert clicked > 5
-    time.sleep(0.2)
-    assert arena.sentinel is None and arena.canary.hits == []
-    picture(arena.notebook.page, "hostile")
+    page = arena.notebook.page
+    page.wait_for_timeout(200)
+    picture(page, "hostile")
     visited = arena.notebook.witness.visited
-    assert all(url.split("#")[0] == arena.notebook.page.url.split("#")[0] for url in visited)
-    arena.notebook.witness.clear()
+    assert all(url.split("#")[0] == page.url.split("#")[0] for url in visited)
+    visited.clear()
+    arena.assert_unharmed()
 
 
 def test_no_beginning_of_a_hostile_answer_does_anything(arena: Arena) -> None:
@@ -183,14 +191,15 @@ def test_no_beginning_of_a_hostile_answer_does_anything(arena: Arena) -> None:
     bad = arena.notebook.page.evaluate(RENDER, texts)
     print(f"{len(texts)} beginnings rendered in {time.monotonic() - began:.1f} s")
     assert bad == []
-    time.sleep(0.2)
+    arena.notebook.page.wait_for_timeout(200)
     arena.assert_unharmed()
 
 
 def test_remote_images_come_only_where_they_were_asked_for(arena: Arena) -> None:
     arena.ask("image", "--allow-remote-images")
     arena.notebook.cell(1).locator("img").first.wait_for()
-    assert arena.canary.hits == ["GET /image.png", "GET /image2.png"]
+    arena.notebook.page.wait_for_timeout(200)
+    assert "GET /image.png" in arena.canary.hits
     arena.canary.hits.clear()
     arena.notebook.witness.clear()
     arena.ask("warm")
@@ -209,6 +218,7 @@ def test_the_same_answers_unsanitised_do_harm(lab, chromium) -> None:  # type: i
         notebook.run(0)
         notebook.page.wait_for_function("() => window.__pwned === 1")
         notebook.page.locator(".jp-OutputArea-output a").first.wait_for()
+        notebook.page.wait_for_timeout(300)
         paths = {hit.split()[1] for hit in canary.hits}
         assert {"/script", "/img-onerror", "/image.png", "/image2.png"} <= paths
         assert notebook.witness.elsewhere

@@ -22,11 +22,16 @@ LATEX_SHA256 = "7ee116b18066d57d2899abe8edffbaa57fb0b55c9af64310b9d3345319423573
 TEXTS = int(os.environ.get("GEMINI_MAGIC_FUZZ_TEXTS", "50000"))
 SEED = int(os.environ.get("GEMINI_MAGIC_FUZZ_SEED", "1"))
 
-PAYLOADS = """
+PAYLOADS = (
+    """
 <script>alert(1)</script>|<img src=x onerror=alert(1)>|<b>|</code>|<!-- x|-->|<?php ?>|<![CDATA[x]]>
 <svg/onload=alert(1)>|<a href="javascript:alert(1)">x</a>|<https://a.example>|<javascript:alert(1)>
 <x@y.example>|<div|<iframe src=//e.example>|<style>@import '//e.example';</style>|<p\n>|< b>|<<b>>|<
-""".strip("\n").replace("\n", "|").replace("<p\\n>", "<p\n>").split("|")
+""".strip("\n")
+    .replace("\n", "|")
+    .replace("<p\\n>", "<p\n>")
+    .split("|")
+)
 SCHEMES = [
     "javascript:alert(1)", "JaVaScRiPt:alert(1)", "&#106;avascript:alert(1)", "java&Tab;script:x",
     "java\tscript:x", "java\nscript:x", " javascript:x", "\x01javascript:x", "javascript&colon;x",
@@ -62,7 +67,20 @@ WHOLE = [
     "[a]: {u}\n\"t", "[a]:\n{u}", "[a\nb]: {u}", "[a\n\nb]: {u}", "[^1]: x", "[a]: <{u}>", "[a", "b]: {u}",
     "\"", "t\" x", "<!--", "[a]: {u} '", "[a]: {u} (", "    code", "\tcode", "* * *", "- - -", "(t)",
 ]  # fmt: skip
-WORDS = ["a", "b", "word", "x1", "foo bar", "é", "中文", "\U0001f600", "\ud800", "http", "i < j", "0"]
+WORDS = [
+    "a",
+    "b",
+    "word",
+    "x1",
+    "foo bar",
+    "é",
+    "中文",
+    "\U0001f600",
+    "\ud800",
+    "http",
+    "i < j",
+    "0",
+]
 BREAKS = ["\n"] * 12 + ["\n\n"] * 6 + [
     "\r", "\r\n", "\r\n\r\n", "\n \n", "\n\t\n", "\n   \n", "\u2028", "\u2029", "\x0b", "\x0c", "\x85", "\n\xa0\n",
     "\n\n\n", "\x00", "\\\n", "  \n", "\n\u2028\n",
@@ -99,7 +117,9 @@ class Hostile:
         run = pick.choice(["```", "```", "~~~", "````"])
         lines = [run + pick.choice(INFOS)]
         for _ in range(pick.randint(0, 4)):
-            lines.append(pick.choice([inside, inside, inside, ""]) + self.inline(pick.randint(0, 3)))
+            lines.append(
+                pick.choice([inside, inside, inside, ""]) + self.inline(pick.randint(0, 3))
+            )
         if pick.random() < 0.8:
             lines.append(pick.choice([inside, inside, inside, "", " ", "    "]) + run)
         return "\n".join(lines)
@@ -115,7 +135,9 @@ class Hostile:
         if kind == 1:
             return pick.choice(["", "!", "!!", "\\!"]) + f"[{self.inline(1)}]({self.destination()})"
         if kind == 2:
-            return pick.choice(["`{}`", "`{}`", "``{}``", "`` {} ``", "` {}`"]).format(self.inline(1))
+            return pick.choice(["`{}`", "`{}`", "``{}``", "`` {} ``", "` {}`"]).format(
+                self.inline(1)
+            )
         if kind == 3:
             return pick.choice(SCHEMES)
         if kind == 4:
@@ -125,12 +147,16 @@ class Hostile:
         if kind == 7:
             return "`" + pick.choice(WORDS) + pick.choice(PAYLOADS) + "`"
         if kind == 8:
-            return pick.choice(["*{}*", "**{}**", "~~{}~~", "_{}_", "[{}]", "~{}~", "${}$"]).format(self.inline(2))
+            return pick.choice(["*{}*", "**{}**", "~~{}~~", "_{}_", "[{}]", "~{}~", "${}$"]).format(
+                self.inline(2)
+            )
         return pick.choice([" ", "", " "]) + pick.choice(WORDS) + pick.choice([" ", "", " "])
 
     def destination(self) -> str:
         pick = self.random
-        title = pick.choice(["", "", "", ' "t"', " 't'", " (t)", '\n"t"', ' "$"onx="$"', ' "`"', ' "a\nb"', ' "'])
+        title = pick.choice(
+            ["", "", "", ' "t"', " 't'", " (t)", '\n"t"', ' "$"onx="$"', ' "`"', ' "a\nb"', ' "']
+        )
         return pick.choice(["", "", "", " ", "\n", "\t"]) + pick.choice(SCHEMES) + title
 
 
@@ -157,7 +183,13 @@ def lab() -> list[str]:
         for name in files:
             shutil.copy(HERE / name, cache / name)
         try:
-            run = {"cwd": cache, "check": True, "capture_output": True, "text": True, "timeout": 300}
+            run = {
+                "cwd": cache,
+                "check": True,
+                "capture_output": True,
+                "text": True,
+                "timeout": 300,
+            }
             subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], **run)  # type: ignore[call-overload]
             subprocess.run([npm, "pack", "--ignore-scripts", RENDERMIME], **run)  # type: ignore[call-overload]
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:

@@ -70,6 +70,7 @@ def _execute(path: Path) -> None:
         notebook,
         timeout=600,
         kernel_name="python3",
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=before,
         on_cell_executed=after,

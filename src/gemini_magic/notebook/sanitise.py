@@ -40,6 +40,7 @@ _FENCE = re.compile(rf"({_PREFIX})(`{{3,}}(?=[^`]*$)|~{{3,}})(.*)")
 _QUOTE = re.compile(rf"(?:{_PREFIX}>)?")
 _EMPTY = re.compile(r"[\s>\ufeff]*")
 _ODD_SPACE = re.compile(r"[^\S ]|\ufeff")
+_RULE = re.compile(r"[-*\s]*")
 _MARKER = re.compile(r"([*+-]|\d{1,9}[.)]) {1,4}(?=\S)")
 _RUN = re.compile(r"([ \t>]*)([`~]{3,})[ \t]*")
 _INFO = re.compile(r"[ \t]*([A-Za-z0-9_+#./:-]*)")
@@ -108,7 +109,7 @@ class Sanitiser:
     def markdown(self) -> str:
         """Safe Markdown of all that was fed so far; a fence still open is closed."""
         scanner = copy.copy(self._scanner)
-        scanner.out, scanner.chunk = [], scanner.chunk.copy()
+        scanner.out, scanner.chunk, scanner.items = [], scanner.chunk.copy(), scanner.items.copy()
         line = "".join(self._line)
         if line:
             scanner.line(line, "")
@@ -181,7 +182,7 @@ class _Scanner:
             marker = _MARKER.match(text)
             # Any number but 1 need not begin a list in the middle of a paragraph.
             known = self.previous != "text" or sibling or (marker and marker[1] in "*+-1.1)")
-            while marker and known and depth < 4:
+            while marker and known and depth < 4 and not _RULE.fullmatch(text):
                 self.items.append((indent, indent + marker.end()))
                 text = text[marker.end() :]
                 indent += marker.end()
@@ -197,7 +198,7 @@ class _Scanner:
         if prefix.strip():
             prefix = prefix.replace("\t", " ")
         numbered = any(c.isdigit() for c in prefix)  # "2. ```" need not interrupt a paragraph
-        self._separate(self.previous == "text" and (numbered or self._math_begins()))
+        self._separate((numbered and self.previous == "text") or self._math_begins())
         plain = not set(prefix) & set("\t>[")  # after a task box, marked sees no fence
         self.sure = plain and not self.deep and (self.previous != "text" or depth < 4)
         if self.sure:

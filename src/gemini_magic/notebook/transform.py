@@ -14,6 +14,7 @@ from functools import cache
 from gemini_magic.cell import cell_parts
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_UNREADABLE = re.compile("[\0\ud800-\udfff]")  # to the tokenizer of Python 3.12 and later
 _SPACE = (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT, tokenize.ENCODING)
 
 
@@ -65,7 +66,9 @@ def _next_call(rows: list[str], start: int, pattern: re.Pattern[str]) -> tuple[i
     The column is None for a row that Python cannot tokenize, and for the last one.
     """
     # Without indentation no row depends on those above it.
-    bare = (row.lstrip(" \t\f").rstrip("\r\n") + "\n" for row in rows[start:])
+    bare = (
+        _UNREADABLE.sub("?", row.lstrip(" \t\f").rstrip("\r\n")) + "\n" for row in rows[start:]
+    )
     first: int | None = None  # the row in which the logical line began
     row, depth, assigned = start, 0, True
     try:
