@@ -81,6 +81,7 @@ class MissingExtra(GeminiMagicError):
             f"this needs the package {package}, which is not installed.",
             f"run: pip install 'gemini-magic[{extra}]'",
         )
+        self.args = (package, extra)  # what a copy is made from
 
 
 class MissingKey(GeminiMagicError):

@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
 _FENCE = re.compile(
-    r"^(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<code>.*?)(?:\n?^(?P=fence)[`~]*[ \t]*$|\Z)", re.M | re.S
+    r"^(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})[^\n`]*\n"
+    r"(?P<code>.*?)(?:\r?\n?^[ \t]*(?P=fence)[`~]*[ \t]*\r?$|\Z)",
+    re.M | re.S,
 )
 
 Role: TypeAlias = Literal["user", "model"]
@@ -160,6 +162,15 @@ class Usage:
     cached_tokens: int | None = None
 
 
+def first_fence(text: str) -> str | None:
+    """What the first fenced block of a Markdown text holds; None where there is none."""
+    match = _FENCE.search(text)
+    if match is None:
+        return None
+    indent = len(match.group("indent"))  # of a block within a list
+    return re.sub(rf"^[ \t]{{0,{indent}}}", "", match.group("code"), flags=re.M)
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer, whole or partial, and how it came about.
@@ -191,8 +202,8 @@ class Reply:
     @property
     def code(self) -> str:
         """The first fenced block of the answer; the whole answer where there is no fence."""
-        match = _FENCE.search(self.text)
-        return match.group("code") if match else self.text
+        fenced = first_fence(self.text)
+        return self.text if fenced is None else fenced
 
     def __str__(self) -> str:
         return self.text

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -90,35 +90,42 @@ def google(lab: Lab) -> Iterator[GoogleServer]:
     assert not server.errors, server.errors
 
 
+@pytest.fixture(scope="package")
+def pages(lab: Lab, chromium: BrowserContext) -> Callable[[int], Page]:
+    """``pages(n)``: the n-th page with Lab in it. Pages are kept: loading Lab takes seconds."""
+    known: list[Page] = []
+
+    def page(number: int) -> Page:
+        while len(known) <= number:
+            known.append(lab.open_page(chromium))
+        return known[number]
+
+    return page
+
+
 @pytest.fixture
 def opened(
-    lab: Lab, chromium: BrowserContext, google: GoogleServer, request: pytest.FixtureRequest
+    lab: Lab, pages: Callable[[int], Page], google: GoogleServer, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Notebook]]:
     """``opened(*cells)`` opens a notebook whose first cell loads the extension and has run."""
-    pages: list[Page] = []
+    count = 0
 
     def open_it(*cells: str, name: str = "", first: str = "%load_ext gemini_magic") -> Notebook:
-        name = name or f"{request.node.name}-{len(pages)}"
-        notebook = lab.open(chromium, name, first, *cells)
-        pages.append(notebook.page)
+        nonlocal count
+        from tests.browser.lab import Notebook
+
+        path = lab.write(name or f"{request.node.name}-{count}", first, *cells)
+        notebook = Notebook(lab, pages(count), path)
+        count += 1
         notebook.run(0)
         return notebook
 
     yield open_it
-    for page in pages:
-        close(page)
+    lab.close_kernels()
 
 
-def close(page: Page) -> None:
-    """Close a page and its kernel."""
-    page.evaluate(
-        """async () => { await jupyterapp.shell.currentWidget?.sessionContext?.shutdown() }"""
-    )
-    page.close()
-
-
-def picture(page: Any, name: str, **options: Any) -> Path:
-    """Keep a screenshot (of a page or an element) to look at."""
+def picture(page: Page, name: str) -> Path:
+    """Keep a screenshot to look at."""
     path = OUTPUT / f"{name}.png"
-    page.screenshot(path=str(path), **options)
+    page.screenshot(path=str(path))
     return path

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import nbformat
-from playwright.sync_api import BrowserContext, Locator, Page
+from playwright.sync_api import BrowserContext, Dialog, Locator, Page
 
 #: What the kernels of this Lab find as ``GEMINI_API_KEY``.
 KEY = "AIzaSyTESTKEYtestkeyTESTKEYtestkey012345"
@@ -116,12 +116,32 @@ class Lab:
         nbformat.write(notebook, path)
         return path
 
-    def open(self, context: BrowserContext, name: str, *cells: str) -> Notebook:
-        """Write a notebook, open it in a page of its own and wait for its kernel."""
-        path = self.write(name, *cells)
-        notebook = Notebook(self, context.new_page(), path)
-        notebook.page.wait_for_function(READY, timeout=60_000)
-        return notebook
+    def open_page(self, context: BrowserContext) -> Page:
+        """A page with this Lab in it, and no document yet; bare, so that a notebook has room."""
+        page = context.new_page()
+        page.goto(f"{self.url}/lab?token={self.token}&reset")
+        page.wait_for_function("() => window.jupyterapp?.shell", timeout=60_000)
+        page.evaluate(
+            """async () => {
+              const app = window.jupyterapp;
+              await app.restored;
+              await app.commands.execute('application:set-mode', {mode: 'single-document'});
+              app.shell.collapseLeft();
+              app.shell.collapseRight();
+            }"""
+        )
+        return page
+
+    def close_kernels(self) -> None:
+        """Shut down every kernel; pages notice by themselves."""
+        for session in json.loads(self._api("GET", "/api/sessions")):
+            self._api("DELETE", f"/api/sessions/{session['id']}")
+
+    def _api(self, method: str, path: str) -> bytes:
+        headers = {"Authorization": f"token {self.token}"}
+        asked = urllib.request.Request(self.url + path, method=method, headers=headers)
+        with urllib.request.urlopen(asked, timeout=15) as answer:
+            return bytes(answer.read())
 
 
 @dataclass
@@ -137,12 +157,16 @@ class Witness:
     pages: list[str] = field(default_factory=list)
 
     def watch(self, page: Page) -> None:
-        page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", self._dialog)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         page.on("request", lambda request: self._request(request.url, request.resource_type))
         page.on("framenavigated", lambda frame: self.visited.append(frame.url))
         page.on("popup", lambda popup: self.pages.append(popup.url))
+
+    def _dialog(self, dialog: Dialog) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
 
     def _request(self, url: str, kind: str) -> None:
         address = urlsplit(url)
@@ -170,19 +194,24 @@ class Witness:
 
 
 class Notebook:
-    """A page with one notebook."""
+    """The one notebook that is open in a page."""
 
-    def __init__(self, lab: Lab, page: Page, path: Path) -> None:
+    def __init__(self, lab: Lab, page: Page, path: Path, *, kernel: bool = True) -> None:
+        """Open the file in a page of Lab, in place of what is open there."""
         self.page = page
         self.path = path
+        page.evaluate(
+            """async path => {
+              for (const widget of [...jupyterapp.shell.widgets('main')]) widget.dispose();
+              await jupyterapp.commands.execute('docmanager:open', {path});
+            }""",
+            path.name,
+        )
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        if kernel:
+            page.wait_for_function(READY, timeout=60_000)
         self.witness = Witness(urlsplit(lab.url).netloc)
         self.witness.watch(page)
-        page.goto(f"{lab.url}/lab/tree/{path.name}?token={lab.token}&reset")
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        self.command("application:set-mode", mode="single-document")
-        page.evaluate(
-            "() => { const {shell} = jupyterapp; shell.collapseLeft(); shell.collapseRight() }"
-        )
 
     def command(self, name: str, **args: Any) -> None:
         """Execute a command of Lab and wait until it is done."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from gemini_magic.notebook.sanitise import Sanitiser, sanitise
+from gemini_magic.notebook.sanitise import Sanitiser
 from tests.browser.canary import Canary
-from tests.browser.conftest import close, picture
+from tests.browser.conftest import picture
 from tests.browser.hostile import PAYLOADS, aimed
 from tests.browser.lab import KEY, Notebook
 from tests.wire import Answer, Failure, GoogleServer
@@ -94,7 +94,7 @@ def _answer(payloads: dict[str, str], request: Any) -> Answer:
 
 
 @pytest.fixture(scope="module")
-def arena(lab, chromium) -> Iterator[Arena]:  # type: ignore[no-untyped-def]
+def arena(lab, pages) -> Iterator[Arena]:  # type: ignore[no-untyped-def]
     with Canary() as canary:
         payloads = aimed(canary.url)
         payloads["all"] = "\n\n".join(payloads.values())
@@ -102,7 +102,8 @@ def arena(lab, chromium) -> Iterator[Arena]:  # type: ignore[no-untyped-def]
         payloads["code"] = f"{payloads['script']}\n```python\n{payloads['img-onerror']}\n```\n"
         with GoogleServer(key=KEY) as server:
             lab.configure(server.url)
-            notebook = lab.open(chromium, "hostile", "%load_ext gemini_magic", "%%gemini\n")
+            path = lab.write("hostile", "%load_ext gemini_magic", "%%gemini\n")
+            notebook = Notebook(lab, pages(0), path)
             notebook.run(0)
             payloads["warm"] = "*warm* $x$\n\n```python\nx = 1\n```\n"
             running = Arena(notebook, canary, payloads, server)
@@ -110,7 +111,7 @@ def arena(lab, chromium) -> Iterator[Arena]:  # type: ignore[no-untyped-def]
             notebook.page.locator("mjx-container").first.wait_for()
             notebook.witness.clear()
             yield running
-            close(notebook.page)
+        lab.close_kernels()
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
@@ -206,29 +207,27 @@ def test_remote_images_come_only_where_they_were_asked_for(arena: Arena) -> None
     arena.notebook.witness.clear()
 
 
-def test_the_same_answers_unsanitised_do_harm(lab, chromium) -> None:  # type: ignore[no-untyped-def]
+def test_the_same_answers_unsanitised_do_harm(lab, chromium, arena) -> None:  # type: ignore[no-untyped-def]
     """The control: what the tests above look for can be seen with the same eyes."""
     with Canary() as canary:
         payloads = aimed(canary.url)
-        raw = "\n\n".join(payloads[n] for n in ("script", "img-onerror", "image", "a-javascript"))
-        notebook = lab.open(
-            chromium, "control",
-            f"from IPython.display import Markdown\nMarkdown({raw!r})",
-        )  # fmt: skip
+        names = ("script-block", "img-onerror", "image", "a-javascript")
+        raw = "\n\n".join(payloads[name] for name in names)
+        path = lab.write("control", f"from IPython.display import Markdown\nMarkdown({raw!r})")
+        notebook = Notebook(lab, lab.open_page(chromium), path)
         notebook.run(0)
         notebook.page.wait_for_function("() => window.__pwned === 1")
         notebook.page.locator(".jp-OutputArea-output a").first.wait_for()
         notebook.page.wait_for_timeout(300)
         paths = {hit.split()[1] for hit in canary.hits}
-        assert {"/script", "/img-onerror", "/image.png", "/image2.png"} <= paths
+        assert {"/script-block", "/img-onerror", "/image.png", "/image2.png"} <= paths
         assert notebook.witness.elsewhere
-        arena = Arena(notebook, canary, payloads, server=None)  # type: ignore[arg-type]
-        assert {"<script>", "<img>"} <= set(arena.wrong())
+        control = Arena(notebook, canary, payloads, arena.server)
+        assert {"<script>", "<img>"} <= set(control.wrong())
         leaves = {"base-meta"}  # would take the page away
         texts = [(name, text) for name, text in payloads.items() if name not in leaves]
         bad = {name: wrong for name, _, wrong in notebook.page.evaluate(RENDER, texts)}
         harmless = sorted(set(payloads) - leaves - set(bad))
         print(f"{len(bad)} of {len(texts)} do harm as they are; not: {', '.join(harmless)}")
         assert len(bad) >= 30, harmless
-        assert sanitise(raw) != raw
-        close(notebook.page)
+        notebook.page.close()

@@ -94,7 +94,7 @@ class Completer:
     def offers(self) -> list[str]:
         if not self.box.count():
             return []
-        return [t.strip() for t in self.box.locator("code").all_inner_texts()]
+        return [t.strip() for t in self.box.locator(".jp-Completer-match").all_inner_texts()]
 
     def source(self, index: int) -> str:
         return self.notebook.sources()[index]
@@ -113,6 +113,7 @@ def test_tab_completes_options_and_models(opened: Callable[..., Notebook]) -> No
     notebook.page.keyboard.press("Escape")
 
     completer.ask(1, "%%gemini --temp")
+    notebook.page.wait_for_timeout(1000); print("OFFERS", completer.offers); picture(notebook.page, "one")
     assert completer.source(1).strip() == "%%gemini --temperature"
 
     completer.ask(1, "%%gemini -m gem")
@@ -125,17 +126,20 @@ def test_tab_completes_options_and_models(opened: Callable[..., Notebook]) -> No
     assert completer.source(1) == "%%gemini\nExplain {{ topic"
 
 
-@pytest.mark.parametrize("body", ["Why is os.pa", "import o", "What is a ring"])
 def test_tab_in_a_prompt_answers_at_once_and_changes_nothing(
-    opened: Callable[..., Notebook], body: str
+    opened: Callable[..., Notebook],
 ) -> None:
     notebook = opened("", "import os")
     notebook.run(2)
     completer = Completer(notebook)
-    seconds = completer.ask(1, f"%%gemini\n{body}")
-    assert seconds < 0.5, seconds
-    assert completer.source(1) == f"%%gemini\n{body}"
-    assert all(offer == body.split()[-1] for offer in completer.offers), completer.offers
+    for body in ("Why is os.pa", "import o", "What is a ring"):
+        seconds = completer.ask(1, f"%%gemini\n{body}")
+        print(f"{body!r}: {seconds * 1000:.0f} ms, offers {completer.offers}")
+        assert seconds < 0.5, seconds
+        picture(notebook.page, "completion-body")
+        notebook.page.keyboard.press("Escape")
+        assert completer.source(1) == f"%%gemini\n{body}"
+        assert set(completer.offers) <= {body.split()[-1]}
 
 
 def test_a_chat_reads_as_the_notebook_does(
@@ -166,7 +170,7 @@ def said(google: GoogleServer) -> list[str]:
 
 
 def test_a_saved_notebook_keeps_the_answer_and_no_secret(
-    opened: Callable[..., Notebook], google: GoogleServer, lab: Lab, chromium: Any
+    opened: Callable[..., Notebook], google: GoogleServer, lab: Lab
 ) -> None:
     google.set_script(Answer(text="A **bold** answer with `code`.\n"))
     secret = "hunter2-in-a-variable"
@@ -189,21 +193,25 @@ def test_a_saved_notebook_keeps_the_answer_and_no_secret(
     assert all(set(kept[name]) <= set("0123456789abcdef") for name in ("request", "template"))
 
     # Somebody else opens it: not trusted, and without a kernel.
-    saved["metadata"]["kernelspec"] = {"name": "", "display_name": ""}
+    saved["metadata"]["kernelspec"] = {"name": "elsewhere", "display_name": "Elsewhere"}
     path = lab.root / "received.ipynb"
     path.write_text(json.dumps(saved))
-    received = Notebook(lab, chromium.new_page(), path)
-    try:
-        dialog = received.page.locator(".jp-Dialog")
-        dialog.wait_for()
-        dialog.get_by_text("No Kernel", exact=False).first.click()
-    except Exception:  # Lab did not ask
-        pass
+    received = Notebook(lab, notebook.page, path, kernel=False)
+    dialog = received.page.locator(".jp-Dialog")
+    dialog.wait_for()
+    received.page.evaluate(
+        """() => {
+          const choice = document.querySelector('.jp-Dialog select');
+          choice.value = [...choice.options].find(o => o.text.includes('No Kernel')).value;
+          choice.dispatchEvent(new Event('change'));
+        }"""
+    )
+    dialog.locator("button.jp-mod-accept").click()
+    dialog.wait_for(state="detached")
     received.outputs(2).locator("strong").wait_for()
     assert received.outputs(2).locator("code").inner_text() == "code"
     assert "studio" in received.text(2)
     picture(received.page, "received")
-    received.page.close()
 
 
 def test_code_is_offered_as_the_next_cell_once(
@@ -226,16 +234,16 @@ def test_two_notebooks_stream_at_the_same_time(
 ) -> None:
     def respond(request: Any) -> Answer:
         name = last_text(request)
-        return Answer(chunks=[f"{name}{i} " for i in range(30)], delay=0.05)
+        return Answer(chunks=[f"{name}{i} " for i in range(30)], delay=0.1)
 
-    google.set_script(respond)
     notebooks = [opened(f"%%gemini\n{name}") for name in ("left", "right")]
+    google.set_script(respond)
     for notebook in notebooks:
         notebook.start(1)
     for notebook in notebooks:
         notebook.wait_idle()
     first, second = google.generate_calls
-    assert abs(first.monotonic - second.monotonic) < 1.5, "one waited for the other"
+    assert abs(first.at - second.at) < 2.5, "one waited for the other"
     for notebook, name in zip(notebooks, ("left", "right"), strict=True):
         words = notebook.outputs(1).first.inner_text().split()
         assert words == [f"{name}{i}" for i in range(30)]

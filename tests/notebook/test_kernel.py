@@ -99,7 +99,7 @@ def test_dry_run_and_errors_before_the_wire_send_nothing(server, kernel: Kernel)
 
 def test_tb_shows_two_lines_first_and_everything_after(server, kernel: Kernel) -> None:
     done = kernel.run("%%gemini -t 9\nx")
-    assert len(done.traceback) == 1
+    assert len(done.traceback) == 2
     (shown,) = kernel.run("%tb").outputs
     assert shown["ename"] == "UsageError"
     whole = "\n".join(shown["traceback"])

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from gemini_magic import keys
 from gemini_magic.backends.base import Backend
@@ -54,6 +55,11 @@ class Connections:
         asked = Asked(name, host=backend.host, key_from=key.where if key else "")
         self._open[name] = _Open(service, secret, backend, asked)
         return backend, asked
+
+    def host(self, name: str) -> str:
+        """Where a backend's prompts go, for people."""
+        url = self.config.backend(name).base_url
+        return (urlsplit(url).hostname or url) if url else "this machine"
 
     def key_source(self, name: str) -> str:
         """Where the key of an open backend was found; empty where there is none."""

@@ -110,7 +110,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop all runs; what they had is logged."""
-        if self._thread is not loop._current:
+        if self._thread is None or not loop.is_current(self._thread):
             return  # a forked child: the runs are the parent's
         for run in list(self._running):
             run.cancel()
@@ -138,7 +138,7 @@ class Engine:
                     break
                 if not _may_help(following, failure):
                     break
-                host = self.connections.open(following.backend)[0].host
+                host = self.connections.host(following.backend)
                 run.emit(Switched(target, following, failure.what, host))
         except asyncio.CancelledError:
             error, reason = None, CANCELLED

@@ -47,6 +47,11 @@ def current() -> LoopThread:
         return _current
 
 
+def is_current(thread: LoopThread) -> bool:
+    """Whether it is this process's loop, not that of the parent it was forked from."""
+    return thread is _current
+
+
 def _after_fork_in_child() -> None:
     """The parent's thread did not come along; its loop and connections stay the parent's."""
     global _current, _lock

@@ -19,6 +19,7 @@ from gemini_magic.types import (
     Reply,
     Request,
     Started,
+    Switched,
     TextDelta,
     ThoughtDelta,
 )
@@ -46,6 +47,10 @@ class Draft:
                 self.thoughts.append(text)
             case Notice(text):
                 self.notices.append(text)
+            case Switched(old, new, why, host):
+                self.notices.append(
+                    f"{new.backend} ({host}) was asked because {old.backend}: {why}"
+                )
             case Started(target):
                 self.reply = self.reply.replace(target=target)
             case _:

@@ -14,6 +14,7 @@ from gemini_magic.types import (
     CANCELLED,
     CUT,
     Event,
+    Finished,
     Reply,
     Started,
     Switched,
@@ -24,6 +25,8 @@ from gemini_magic.types import (
 
 #: Seconds without a word before the output says that it waits.
 PATIENCE = 0.4
+#: Seconds that the first text waits for the end: what is there at once is drawn once.
+_GRACE = 0.005
 
 _CONTROLS = {code: None for code in (*range(9), *range(11, 32), 127, *range(128, 160))}
 
@@ -69,6 +72,10 @@ class Output:
     def draw(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         self._publisher.publish(data, metadata or {}, transient=self._id, update=self._drawn)
         self._drawn = True
+
+    def beside(self, data: dict[str, Any]) -> None:
+        """Draw an output of its own, which stays as it is."""
+        self._publisher.publish(data, {})
 
     @property
     def drawn(self) -> bool:
@@ -118,11 +125,15 @@ class NotebookView:
     def take(self, events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, TextDelta):
+                if not self._texts:
+                    self._next = time.monotonic() + _GRACE
                 self._texts.append(event.text)
                 self._length += len(event.text)
                 if self._form in ("markdown", "code"):
                     self._sanitiser.feed(event.text)
                 self._undrawn = True
+            elif isinstance(event, Finished):
+                self._undrawn, self._status = False, ""  # ``close`` draws it all
             elif (status := status_of(event)) is not None:
                 self._status = status
         now = time.monotonic()
@@ -146,23 +157,22 @@ class NotebookView:
         self._status = ""
 
     def close(self, reply: Reply, footer: str, metadata: dict[str, Any]) -> None:
-        if reply.text or self._output.drawn:
-            data = reply_data(reply, self._form, remote_images=self._remote_images)
-            self._output.draw(data, {"gemini_magic": metadata})
-        draw_footer(self._output, footer)
+        data = reply_data(reply, self._form, remote_images=self._remote_images)
+        draw_reply(self._output, data, footer, {"gemini_magic": metadata})
 
     def abandon(self) -> None:
         if self._output.drawn:
             self._output.draw({"text/plain": ""})
 
 
-def draw_footer(output: Output, footer: str) -> None:
-    """A line below the answer, as an output of its own (an open fence cannot swallow it)."""
+def draw_reply(
+    output: Output, data: dict[str, Any], footer: str, metadata: dict[str, Any] | None = None
+) -> None:
+    """Draw a whole answer, and its footer below (where an open fence cannot swallow it)."""
+    output.draw(data, metadata)
     style = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
     text = html.escape(footer)
-    output._publisher.publish(
-        {"text/plain": footer, "text/html": f'<div style="{style}">{text}</div>'}, {}
-    )
+    output.beside({"text/plain": footer, "text/html": f'<div style="{style}">{text}</div>'})
 
 
 def reply_data(reply: Reply, form: str, *, remote_images: bool = False) -> dict[str, Any]:

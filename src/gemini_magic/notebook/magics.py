@@ -55,6 +55,11 @@ class GeminiMagic(Magics):
                 self._session = Session(self)
             return self._session
 
+    def close(self) -> None:
+        """Stop what still runs."""
+        if self._session is not None:
+            self._session.engine.close()
+
     @no_var_expand
     def cell(self, line: str, cell: str) -> None:
         """See ``getdoc``."""
@@ -101,6 +106,7 @@ def unload(shell: Any) -> None:
     magic = shell.magics_manager.registry.pop("GeminiMagic", None)
     if not isinstance(magic, GeminiMagic):
         return
+    magic.close()
     for kind in ("cell", "line"):
         shell.magics_manager.magics[kind].pop(magic.name, None)
     transformers = shell.input_transformers_cleanup

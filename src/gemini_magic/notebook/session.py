@@ -24,7 +24,7 @@ from gemini_magic.notebook import display
 from gemini_magic.notebook.chat import Conversation, Conversations, Place
 from gemini_magic.notebook.footer import dry_run, footer, metadata
 from gemini_magic.notebook.namespace import Namespace
-from gemini_magic.types import CANCELLED, Reply, Target, digest
+from gemini_magic.types import CANCELLED, Reply, Target, digest, first_fence
 
 if TYPE_CHECKING:
     from gemini_magic.notebook.magics import GeminiMagic
@@ -97,7 +97,7 @@ class Session:
             presets=config.generation,
             history=chat.history(place) if chat else (),
         )
-        targets = self._targets(config, cell, with_fallback=chat is None)
+        targets = self._targets(config, cell)
         if cell.flag("dry-run"):
             print(dry_run(built, targets, config))
             return None
@@ -108,15 +108,13 @@ class Session:
                 print(f"chat {chat.name}: {_turns(stale)} below no longer count until run again.")
         return reply
 
-    def _targets(
-        self, config: Config, cell: GeminiCell, *, with_fallback: bool
-    ) -> tuple[Target, ...]:
+    def _targets(self, config: Config, cell: GeminiCell) -> tuple[Target, ...]:
         return choose(
             config,
             self.engine.connections.find_key,
             model=cell.text("model"),
             route=cell.text("route"),
-            fallback=with_fallback and not cell.flag("no-fallback"),
+            fallback=not cell.flag("no-fallback"),
         )
 
     def _stream(
@@ -154,8 +152,8 @@ class Session:
             if reply.text:
                 self._bind(reply)
             run.raise_error()
-        if cell.text("as") == "code":
-            self.shell.set_next_input(reply.code)
+        if cell.text("as") == "code" and (code := first_fence(reply.text)) is not None:
+            self.shell.set_next_input(code)
         return reply
 
     def _news(self, run: Run) -> tuple[str, ...]:
@@ -233,7 +231,8 @@ class Session:
         execution, drawn = self._streamed
         if execution == self.shell.execution_count and id(reply) in drawn:
             return
-        self.shell.display_pub.publish(display.reply_data(reply, "markdown"), {})
+        data = display.reply_data(reply, "markdown")
+        display.draw_reply(display.Output(self.shell), data, footer(reply))
 
     def _mark_streamed(self, reply: Reply) -> None:
         execution, drawn = self._streamed

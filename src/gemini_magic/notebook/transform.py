@@ -66,9 +66,7 @@ def _next_call(rows: list[str], start: int, pattern: re.Pattern[str]) -> tuple[i
     The column is None for a row that Python cannot tokenize, and for the last one.
     """
     # Without indentation no row depends on those above it.
-    bare = (
-        _UNREADABLE.sub("?", row.lstrip(" \t\f").rstrip("\r\n")) + "\n" for row in rows[start:]
-    )
+    bare = (_UNREADABLE.sub("?", row.lstrip(" \t\f").rstrip("\r\n")) + "\n" for row in rows[start:])
     first: int | None = None  # the row in which the logical line began
     row, depth, assigned = start, 0, True
     try:

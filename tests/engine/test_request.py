@@ -1,0 +1,274 @@
+"""A cell becomes one request, byte for byte, or an error before anything is sent."""
+
+from __future__ import annotations
+
+import time
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemini_magic.cell import GeminiCell
+from gemini_magic.engine.request import build
+from gemini_magic.errors import PlaceholderError, UsageError
+from gemini_magic.notebook.namespace import Namespace
+from gemini_magic.template import escape
+from gemini_magic.types import Message, Part, Settings
+from tests import corpus
+
+VALUES: dict[str, Any] = {
+    "topic": "tides {{ secret }} {secret} ${{ x }} {{ topic }}",
+    "user": SimpleNamespace(name="Ada"),
+    "items": [{"k": "v"}],
+    "price": 3.14159,
+    "end": "END",
+    "secret": "must not be seen",
+}
+
+
+class Recorder:
+    """Evaluates in a namespace, and remembers what it was asked."""
+
+    def __init__(self, **variables: Any) -> None:
+        self.asked: list[str] = []
+        self._space = Namespace({**VALUES, **variables})
+
+    def __call__(self, expression: str) -> Any:
+        self.asked.append(expression)
+        return self._space.value(expression)
+
+
+def request(text: str, evaluate: Any = None, **more: Any) -> Any:
+    return build(GeminiCell.parse(text), evaluate or Recorder(), **more).request
+
+
+def nothing(expression: str) -> Any:
+    raise AssertionError(f"{expression} was evaluated")
+
+
+@pytest.mark.parametrize("prompt", corpus.ALL.values(), ids=corpus.ALL.keys())
+def test_a_raw_prompt_is_sent_byte_for_byte(prompt: str) -> None:
+    if not prompt.strip():
+        return
+    cell = GeminiCell.of(prompt, {"raw": True})
+    assert build(cell, nothing).request.prompt == prompt
+    assert build(cell, nothing).notices == ()
+
+
+@pytest.mark.parametrize("prompt", corpus.LITERAL.values(), ids=corpus.LITERAL.keys())
+def test_a_prompt_without_placeholders_is_sent_byte_for_byte(prompt: str) -> None:
+    wanted = prompt.replace(r"\{{", "{{") if r"\{{" in prompt else prompt
+    assert build(GeminiCell.of(prompt), nothing).request.prompt == wanted
+    assert (wanted == prompt) == (r"\{{" not in prompt)
+
+
+@pytest.mark.parametrize("prompt", corpus.BLANK.values(), ids=corpus.BLANK.keys())
+@pytest.mark.parametrize("options", [{}, {"raw": True}])
+def test_a_blank_prompt_is_refused(prompt: str, options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="the prompt is empty; nothing was sent"):
+        build(GeminiCell.of(prompt, options), nothing)
+    with pytest.raises(UsageError, match="the prompt is empty"):
+        build(GeminiCell.of("{{ blank }}"), Recorder(blank=" \n"))
+
+
+TOPIC = VALUES["topic"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("one", f"Explain {TOPIC}."),
+        ("tight", TOPIC),
+        ("jinja variable", "Hello Ada, {% if x %}y{% endif %}"),
+        ("in json", f'{{"q": "{TOPIC}", "n": {{"m": {{}}}}}}'),
+        ("after a fraction", rf"\frac{{{{a}}}}{{{{b}}}} for {TOPIC}"),
+        ("doubled braces of an f-string", f'f"{{x:>{{width}}}} {TOPIC}"'),
+        ("helm's end is a name", "{{ if .Values.x }}yEND"),
+        ("expression", "V and    3.14159 and 3.14"),
+    ],
+)
+def test_a_placeholder_takes_its_value_which_is_not_looked_at_again(name: str, wanted: str) -> None:
+    prompt = corpus.FILLED[name]
+    evaluate = Recorder()
+    assert build(GeminiCell.of(prompt), evaluate).request.prompt == wanted
+    assert "secret" not in evaluate.asked
+
+
+def test_every_filled_prompt_of_the_corpus_is_tested() -> None:
+    names = {mark.args[1][i][0] for mark in _marks() for i in range(len(mark.args[1]))}
+    assert names == set(corpus.FILLED)
+
+
+def _marks() -> Any:
+    test = test_a_placeholder_takes_its_value_which_is_not_looked_at_again
+    return test.pytestmark  # type: ignore[attr-defined]
+
+
+def test_each_occurrence_is_evaluated_once_from_left_to_right() -> None:
+    count = iter(range(100))
+    evaluate = Recorder(tick=lambda: next(count))
+    cell = GeminiCell.of("{{ tick() }} {{ topic }} {{ tick() }} {{ tick()!r:>3 }} {{ topic }}")
+    text = build(cell, evaluate).request.prompt
+    assert text == f"0 {TOPIC} 1   2 {TOPIC}"
+    assert evaluate.asked == ["tick()", "topic", "tick()", "tick()", "topic"]
+
+
+def test_an_undefined_name_is_an_error_and_nothing_is_built() -> None:
+    with pytest.raises(PlaceholderError) as caught:
+        request("%%gemini\n{{ tpic }} x")
+    assert caught.value.what == "'tpic' is not defined; nothing was sent."
+    assert caught.value.next_step == (
+        "Did you mean topic? If the braces are part of the prompt, add --raw."
+    )
+    with pytest.raises(PlaceholderError) as caught:
+        request("%%gemini\n{{ user.nme }}")
+    assert "AttributeError" in caught.value.what and "--raw" in caught.value.next_step
+    assert isinstance(caught.value.__cause__, AttributeError)
+
+
+class Odd:
+    def __init__(self, error: type[BaseException]) -> None:
+        self.error = error
+
+    def __str__(self) -> str:
+        raise self.error("no text")
+
+    __repr__ = __str__
+
+    def __format__(self, spec: str) -> str:
+        raise self.error("no format")
+
+
+@pytest.mark.parametrize("form", ["{{ odd }}", "{{ odd!r }}", "{{ odd!s:>3 }}", "{{ odd:x }}"])
+def test_a_value_that_cannot_be_written_is_an_error_of_two_lines(form: str) -> None:
+    with pytest.raises(PlaceholderError) as caught:
+        request(f"%%gemini\n{form}", Recorder(odd=Odd(ZeroDivisionError)))
+    assert form in caught.value.what and "ZeroDivisionError" in caught.value.what
+    with pytest.raises(KeyboardInterrupt):
+        request(f"%%gemini\n{form}", Recorder(odd=Odd(KeyboardInterrupt)))
+
+
+def test_a_wrong_format_is_an_error() -> None:
+    with pytest.raises(PlaceholderError, match=r"\{\{ topic:\.2f \}\} cannot be written"):
+        request("%%gemini\n{{ topic:.2f }}")
+
+
+def test_conversions_and_formats_are_those_of_f_strings() -> None:
+    x = "é"
+    text = request("%%gemini\n{{ x!r }}{{ x!a }}{{ x!s:>3 }}{{ n:,}}", Recorder(x=x, n=12345)).prompt
+    assert text == f"{x!r}{x!a}{x!s:>3}{12345:,}"
+
+
+def test_a_picture_becomes_a_part_in_place() -> None:
+    picture = Part(data=b"x", mime_type="image/png")
+    parts = request("%%gemini\na {{ p }} b {{ p }}{{ e }}", Recorder(p=picture, e="")).messages[0]
+    assert parts.parts == (Part(text="a "), picture, Part(text=" b "), picture, Part(text="{{ e }}"))
+    [message] = request("%%gemini\n{{ p }}", Recorder(p=picture)).messages
+    assert message == Message("user", (picture,))
+
+
+def test_neighbouring_texts_are_one_part() -> None:
+    [message] = request("%%gemini\na {{ x }} b {{ x }}", Recorder(x="")).messages
+    assert message.parts == (Part(text="a  b "),)
+
+
+def test_what_stays_as_typed_is_told() -> None:
+    cell = GeminiCell.of("style={{color: 'red'}} {{1}} {{2}} {{3}}")
+    assert build(cell, nothing).notices == (
+        "sent as typed, not a placeholder: {{color: 'red'}}, {{1}}, {{2}}",
+    )
+
+
+def test_settings_of_the_cell_win_over_presets() -> None:
+    presets = {"temperature": 1.0, "seed": 7}
+    made = request("%%gemini -t 0 --stop a x", presets=presets)
+    assert made.settings == Settings(temperature=0, seed=7, stop=("a",))
+    assert request("%%gemini x").settings == Settings()
+
+
+def test_history_comes_first() -> None:
+    before = (Message("user", (Part(text="a"),)), Message("model", (Part(text="b"),)))
+    assert [m.text for m in request("%%gemini c", history=before).messages] == ["a", "b", "c"]
+
+
+def test_the_system_instruction_may_have_placeholders_too() -> None:
+    assert request("%%gemini -s 'Be {{ user.name }}' x").system == "Be Ada"
+    assert request("%%gemini --raw -s 'Be {{ user.name }}' x").system == "Be {{ user.name }}"
+    assert request("%%gemini -s '' x").system == ""
+    with pytest.raises(PlaceholderError, match="--system takes text only"):
+        picture = Part(data=b"x", mime_type="image/png")
+        request("%%gemini -s '{{ p }}' x", Recorder(p=picture))
+
+
+SCHEMA = {"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "string"}}}
+
+
+@pytest.mark.parametrize("value", [SCHEMA, '{"type": "object"}'])
+def test_a_schema_is_json_in_its_authors_order(value: Any) -> None:
+    made = request("%%gemini --schema Recipe x", Recorder(Recipe=value))
+    assert made.schema.startswith('{"type": "object"')
+    if value is SCHEMA:
+        assert list(made.to_json()["schema"]["properties"]) == ["b", "a"]
+    inline = request('%%gemini --schema {"é": {"x": [1, 2.50]}} x', nothing)
+    assert inline.schema == '{"é": {"x": [1, 2.5]}}'
+    assert request("%%gemini --schema shapes['a'] x", Recorder(shapes={"a": {}})).schema == "{}"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("[1]", None),
+        ("''", None),
+        ("'{a'", None),
+        ("'[ '", None),
+        ("R", 1),
+        ("R", "text"),
+        ("R", "[" * 100_000),
+        ("R", [SCHEMA]),
+        ("R", dict),
+        ("R", {"a": {1, 2}}),
+        ("R", {"a": float("nan")}),
+        ("R", MappingProxyType({})),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_what_is_no_schema_is_refused(option: str, value: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        request(f"%%gemini --schema {option} x", Recorder(R=value))
+    assert "nothing was sent" in caught.value.what
+
+
+def test_a_schema_in_a_circle_is_refused() -> None:
+    circle: dict[str, Any] = {}
+    circle["a"] = circle
+    with pytest.raises(UsageError, match="nothing was sent"):
+        request("%%gemini --schema R x", Recorder(R=circle))
+
+
+def test_an_undefined_schema_speaks_of_no_braces() -> None:
+    with pytest.raises(PlaceholderError) as caught:
+        request("%%gemini --schema Recpe x", Recorder(Recipe={}))
+    assert caught.value.next_step == "Did you mean Recipe?"
+
+
+@given(st.text(st.characters(codec="utf-8")).filter(str.strip))
+def test_any_escaped_text_is_sent_as_it_is(text: str) -> None:
+    escaped = escape(text)
+    if escaped is not None:
+        assert build(GeminiCell.of(escaped), nothing).request.prompt == text
+    assert build(GeminiCell.of(text, {"raw": True}), nothing).request.prompt == text
+
+
+@given(st.text())
+def test_any_value_is_sent_as_it_is(value: str) -> None:
+    cell = GeminiCell.of("<{{ x }}>")
+    assert build(cell, Recorder(x=value)).request.prompt == f"<{value}>"
+
+
+def test_a_long_prompt_is_built_in_a_moment() -> None:
+    began = time.process_time()
+    text = "{{ topic }} {{ {{a[ {{1}} x\n" * 4_000
+    assert build(GeminiCell.of(text), Recorder()).notices
+    assert time.process_time() - began < 6
