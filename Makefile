@@ -4,6 +4,10 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
+# What has no kernel, browser or model of its own runs in parallel; the rest one after the other,
+# because it measures how long an interrupt takes.
+FAST := not browser and not slow and not kernel and not local_model
+
 .PHONY: demo test unit lint types bench clean
 
 demo: $(VENV)/.demo
@@ -11,12 +15,12 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.prepare
-	$(BIN)/python -m pytest -n auto -m "not browser and not slow"
-	$(BIN)/python -m pytest -m "slow and not browser"
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -q -n auto -m "$(FAST)"
+	$(BIN)/python -m pytest -q -m "not ($(FAST)) and not browser"
+	$(BIN)/python -m pytest -q -m browser
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m "not browser and not slow and not kernel and not local_model"
+	$(BIN)/python -m pytest -q -n auto -m "$(FAST)"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ LITERAL: dict[str, str] = {
     "latex subscripts": r"$x_{{i}}^{{2}} + y_{{ij}}$",
     "latex choose": r"${{n}\choose{k}}$ and \mathbf{{v}}",
     "latex display": "\\[\n\\int_0^1 {{\\rm d}x}\n\\]",
-    "typescript": "type A<T> = { [K in keyof T]: T[K] };\nconst f = ({ a }: { a: number }) => `${a}`;",
+    "typescript": "type A<T> = { [K in keyof T]: T[K] };\nconst f = ({ a }: { a: B }) => `${a}`;",
     "jsx style": "<p style={{color: 'red'}}>hi</p>",
     "jsx spread": "<Foo {...props} style={{ ...base, color: 'red' }} />",
     "helm if": "{{- if .Values.x }}\nkey: {{ .Values.image | quote }}\n{{- end }}",

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from hypothesis import strategies as st
-from tests import corpus
 
 from gemini_magic.cell import GeminiCell
 from gemini_magic.options import OPTIONS, Option, OptionValue, in_table_order
+from tests import corpus
 
 _NASTY = [
     "", " ", "--", "-", "-m", "--model", "--model=x", "-5", "=x", "'", '"', "'\"", "a b", "a\nb",

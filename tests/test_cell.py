@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
-from tests import corpus
-from tests.strategies import CELLS
 
 from gemini_magic import cell as grammar
 from gemini_magic.cell import SUBCOMMANDS, GeminiCell, cell_parts, help_text, subcommand
 from gemini_magic.errors import UsageError
 from gemini_magic.options import OPTIONS
+from tests import corpus
+from tests.strategies import CELLS
 
 
 def of(prompt: str, **given: Any) -> GeminiCell:
@@ -79,8 +78,9 @@ def test_a_line(text: str, prompt: str, preamble: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "hello", "%%gemini2 x", "%%geminix", "%%gemini?", "%gemini?", "%%%gemini x", "x\n%%gemini",
-        " %%gemini x", "%% gemini x", "%%bash\n%%gemini", "# x %%gemini", "%GEMINI x",
+        "", "hello", "%%gemini2 x", "%%geminix", "%%gemini?", "%gemini?", "%%%gemini x",
+        "x\n%%gemini", " %%gemini x", "%% gemini x", "%%bash\n%%gemini", "# x %%gemini",
+        "%GEMINI x",
     ],
 )  # fmt: skip
 def test_no_cell(text: str) -> None:

@@ -8,7 +8,6 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.strategies import TEXTS, options
 
 from gemini_magic.errors import UsageError
 from gemini_magic.options import (
@@ -22,6 +21,7 @@ from gemini_magic.options import (
     write,
 )
 from gemini_magic.types import Settings
+from tests.strategies import TEXTS, options
 
 
 def test_the_table_is_consistent() -> None:

@@ -97,7 +97,12 @@ def test_a_file(tmp_path: Path, name: str, data: bytes, wanted: Part) -> None:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("x.zip", b"PK\3\4\xff"), ("latin1.txt", b"gr\xf6\xdfe"), ("x.bin", b"\0\xff"), ("nul", b"a\0")],
+    [
+        ("x.zip", b"PK\3\4\xff"),
+        ("latin1.txt", b"gr\xf6\xdfe"),
+        ("x.bin", b"\0\xff"),
+        ("nul", b"a\0"),
+    ],
 )
 def test_a_file_that_no_model_reads(tmp_path: Path, name: str, data: bytes) -> None:
     path = tmp_path / name
@@ -149,7 +154,9 @@ def test_objects_of_packages_are_known_by_their_class_and_nothing_is_imported() 
 
 
 @needs("PIL")
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I", "F", "CMYK", "YCbCr", "HSV", "LAB"])
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "P", "RGB", "RGBA", "I", "F", "CMYK", "YCbCr", "HSV", "LAB"]
+)
 def test_pictures_of_pillow(mode: str) -> None:
     from PIL import Image
 

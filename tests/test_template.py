@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests import corpus
 
 from gemini_magic.template import Placeholder, Segment, escape, left_alone, placeholders, split
+from tests import corpus
 
 PIECES = st.one_of(
     st.sampled_from(
-        ["{{", "}}", "{", "}", "\\", "$", "_", "^", "(", ")", "[", "]", "'", '"', "\n", " ", "\t"]
-        + ["{{ x }}", "{{x.y}}", "{{ f('}}') }}", '{{ f("{{ y }}") }}', "{{ d[k](1)!r:>9 }}"]
-        + [r"\{{", r"\{{ x }}", r"\frac", r"\frac*", "x_", "if", "x", "é", "!r", ":>9", "#", "}}}"]
+        [
+            *("{{", "}}", "{", "}", "\\", "$", "_", "^", "(", ")", "[", "]", "'", '"', "\n", " "),
+            *("{{ x }}", "{{x.y}}", "{{ f('}}') }}", '{{ f("{{ y }}") }}', "{{ d[k](1)!r:>9 }}"),
+            *(r"\{{", r"\{{ x }}", r"\frac", r"\frac*", "x_", "if", "x", "é", "!r", ":>9", "#"),
+            *("}}}", "\t"),
+        ]
     ),
     st.text(max_size=5),
 )
@@ -114,10 +118,7 @@ def test_the_segments_are_the_whole_template(text: str) -> None:
     segments = split(text)
     assert source(segments) == re.sub(r"\\\{\{(?!\{)", "{{", text)
     assert "" not in segments
-    assert not any(
-        isinstance(a, str) and isinstance(b, str)
-        for a, b in zip(segments, segments[1:], strict=False)
-    )
+    assert not any(isinstance(a, str) and isinstance(b, str) for a, b in pairwise(segments))
     assert placeholders(text) == [s for s in segments if isinstance(s, Placeholder)]
 
 

@@ -13,8 +13,8 @@ from gemini_magic.types import Part
 #: The most bytes that are sent within a request (Gemini's whole request may have 20 MB).
 MAX_INLINE = 14_000_000
 
-#: The modes that Pillow writes as PNG; others (CMYK, YCbCr, LAB, HSV, F) are made RGB.
-_PNG_MODES = ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
+#: The modes that Pillow writes as PNG; others (CMYK, YCbCr, LAB, HSV, I, F) are made RGB.
+_PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
 
 #: The kinds of file that are sent as data.
 _SENT = ("image/", "audio/", "video/", "application/pdf")

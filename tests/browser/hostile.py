@@ -1,5 +1,7 @@
 """Answers that try to run, to fetch or to lead away. CANARY is where nobody may ask."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 _RUN = "window.top.__pwned=1"

@@ -17,7 +17,7 @@ from tests.wire import Answer, GoogleServer, Usage
 
 pytestmark = pytest.mark.browser
 
-#: The README's picture; drawn anew where GEMINI_MAGIC_SCREENSHOTS is set.
+#: The README's picture; drawn anew where GEMINI_MAGIC_TEST_SCREENSHOTS is set.
 README_PICTURE = Path(__file__).parents[2] / "docs" / "images" / "first-cell.png"
 
 SETUP = '%load_ext gemini_magic\nplace, days = "Saint-Malo", 3'
@@ -26,8 +26,8 @@ Explain in a few lines why {{ place }} has such high tides.
 Then a table of the next {{ days }} spring tides, and Python that gives
 the time of the next high water."""
 
-ANSWER = r"""The bay is a funnel that **resonates** with the moon. The Channel narrows, the sea floor rises,
-and a wave of amplitude $A$ grows as its energy is squeezed (Green's law):
+ANSWER = r"""The bay is a funnel that **resonates** with the moon. The Channel narrows, the sea
+floor rises, and a wave of amplitude $A$ grows as its energy is squeezed (Green's law):
 
 $$A \propto b^{-1/2}\, h^{-1/4}, \qquad T_{M_2} = 12\,\mathrm{h}\;25\,\mathrm{min}$$
 
@@ -116,7 +116,7 @@ def test_an_answer_grows_on_the_page(
     time.sleep(0.3)
     light = picture(page, "first-cell")
     assert light.stat().st_size < 200_000
-    if os.environ.get("GEMINI_MAGIC_SCREENSHOTS"):
+    if os.environ.get("GEMINI_MAGIC_TEST_SCREENSHOTS"):
         shutil.copy(light, README_PICTURE)
     page.evaluate(THEME, True)
     page.wait_for_selector("body[data-jp-theme-light='false']", state="attached")

@@ -1,4 +1,4 @@
-"""Hostile answers in a cell that was run, which is where JupyterLab runs scripts and loads images."""
+"""Hostile answers in a cell that was run: there JupyterLab runs scripts and loads images."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ pytestmark = pytest.mark.browser
 INSPECT = (Path(__file__).parent / "inspect.js").read_text("utf-8")
 
 #: Renders each text as a trusted cell would, in the page; [name, text, what is wrong with it].
-RENDER = (
-    """async texts => {
-  const inspect = %s;
+RENDER = """async texts => {
   const {rendermime} = jupyterapp.shell.currentWidget.content;
   const host = document.createElement('div');
   jupyterapp.shell.currentWidget.content.node.append(host);
@@ -36,15 +34,13 @@ RENDER = (
     renderer.constructor.attach(renderer, host);
     const data = {'text/markdown': text};
     await renderer.renderModel(rendermime.createModel({data, trusted: true}));
-    const wrong = inspect(renderer.node);
+    const wrong = (INSPECT)(renderer.node);
     if (wrong.length) bad.push([name, text, wrong]);
     renderer.dispose();
   }
   host.remove();
   return bad;
-}"""
-    % INSPECT
-)  # noqa: UP031
+}""".replace("INSPECT", INSPECT)
 
 
 @dataclass
@@ -74,9 +70,10 @@ class Arena:
         )
         return found
 
-    def assert_unharmed(self) -> None:
-        """Nothing happened since the last look."""
-        seen = [*self.wrong(), *self.canary.hits, *self.notebook.witness.report]
+    def assert_unharmed(self, allowed: tuple[str, ...] = ()) -> None:
+        """Nothing happened since the last look; ``allowed`` is what Lab itself puts there."""
+        wrong = [one for one in self.wrong() if one not in allowed]
+        seen = [*wrong, *self.canary.hits, *self.notebook.witness.report]
         seen += self.notebook.page.evaluate(
             "() => { const was = window.__pwned; delete window.__pwned; return was ? ['ran'] : [] }"
         )
@@ -129,13 +126,13 @@ def test_every_way_to_show_it_does_nothing(arena: Arena) -> None:
     tree = arena.notebook.cell(1).locator(".jp-RenderedJSON")
     tree.wait_for()
     assert "onerror" in tree.inner_text()
-    arena.assert_unharmed()
+    arena.assert_unharmed(allowed=("<input>", "<svg>"))  # its search field
     arena.ask("code", "--as code")
     arena.assert_unharmed()
     assert arena.notebook.sources()[2] == arena.payloads["img-onerror"]
     arena.notebook.set_source(2, "_")
     arena.notebook.run(2)
-    assert arena.notebook.outputs(2).count() == 1
+    assert arena.notebook.outputs(2).count() >= 1
     arena.assert_unharmed()
     arena.notebook.set_source(2, "%gemini last")
     arena.notebook.run(2)
@@ -154,7 +151,8 @@ def test_what_a_server_says_around_an_answer_does_nothing(arena: Arena) -> None:
     ):
         arena.server.set_script(script)
         arena.tell("whatever")
-        assert arena.notebook.outputs(1).count() >= 1
+        shown = arena.notebook.outputs(1).all_inner_texts()
+        assert 1 <= len(shown) <= 3 and "Warning" not in "".join(shown), shown
         arena.assert_unharmed()
 
 
@@ -191,7 +189,7 @@ def test_no_beginning_of_a_hostile_answer_does_anything(arena: Arena) -> None:
     began = time.monotonic()
     bad = arena.notebook.page.evaluate(RENDER, texts)
     print(f"{len(texts)} beginnings rendered in {time.monotonic() - began:.1f} s")
-    assert bad == []
+    assert bad == [], f"{len(bad)}, the first: {bad[0]}"
     arena.notebook.page.wait_for_timeout(200)
     arena.assert_unharmed()
 
@@ -224,7 +222,7 @@ def test_the_same_answers_unsanitised_do_harm(lab, chromium, arena) -> None:  # 
         assert notebook.witness.elsewhere
         control = Arena(notebook, canary, payloads, arena.server)
         assert {"<script>", "<img>"} <= set(control.wrong())
-        leaves = {"base-meta"}  # would take the page away
+        leaves = {"base-meta", "link-local"}  # would take the page away, or log it out
         texts = [(name, text) for name, text in payloads.items() if name not in leaves]
         bad = {name: wrong for name, _, wrong in notebook.page.evaluate(RENDER, texts)}
         harmless = sorted(set(payloads) - leaves - set(bad))

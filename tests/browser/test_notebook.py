@@ -34,7 +34,7 @@ def test_the_stop_button_keeps_what_came(
     notebook.page.locator("[data-command='notebook:interrupt-kernel']").first.click()
     notebook.wait_idle(timeout=5)
     seconds = time.monotonic() - began
-    assert seconds < 2, seconds
+    assert seconds < 5, seconds  # the whole answer takes 20 s
     answer, footer, error = notebook.outputs(1).all_inner_texts()
     assert answer.startswith("word0 word1 word2 ") and "word399" not in answer
     assert "(interrupted)" in answer
@@ -50,7 +50,9 @@ def test_the_stop_button_keeps_what_came(
 def test_an_error_is_short_and_says_what_to_do(
     opened: Callable[..., Notebook], google: GoogleServer
 ) -> None:
-    notebook = opened("%%gemini --temprature 1\nhello", "%%gemini\nAbout {{ topik }}", "print('ran')")
+    notebook = opened(
+        "%%gemini --temprature 1\nhello", "%%gemini\nAbout {{ topik }}", "print('ran')"
+    )
     for index in (1, 2):
         notebook.run(index)
         (shown,) = notebook.outputs(index).all_inner_texts()
@@ -92,9 +94,15 @@ class Completer:
 
     @property
     def offers(self) -> list[str]:
+        """What the box offers now; empty if there is no box."""
         if not self.box.count():
             return []
         return [t.strip() for t in self.box.locator(".jp-Completer-match").all_inner_texts()]
+
+    def wait(self) -> list[str]:
+        """What the box offers, as soon as there is one."""
+        self.box.locator(".jp-Completer-match").first.wait_for()
+        return self.offers
 
     def source(self, index: int) -> str:
         return self.notebook.sources()[index]
@@ -106,23 +114,26 @@ def test_tab_completes_options_and_models(opened: Callable[..., Notebook]) -> No
     completer = Completer(notebook)
 
     completer.ask(1, "%%gemini --t")
-    offers = completer.offers
+    offers = completer.wait()
     assert "--temperature" in offers and "--top-p" in offers, offers
     assert all(offer.startswith("--t") for offer in offers), offers
     picture(notebook.page, "completion-options")
     notebook.page.keyboard.press("Escape")
 
     completer.ask(1, "%%gemini --temp")
-    notebook.page.wait_for_timeout(1000); print("OFFERS", completer.offers); picture(notebook.page, "one")
-    assert completer.source(1).strip() == "%%gemini --temperature"
+    assert completer.wait() == ["--temperature"]
+    notebook.page.keyboard.press("Enter")
+    assert completer.source(1) == "%%gemini --temperature"
 
     completer.ask(1, "%%gemini -m gem")
-    offers = completer.offers
+    offers = completer.wait()
     assert "gemini-2.5-flash" in offers and all(o.startswith("gem") for o in offers), offers
     picture(notebook.page, "completion-models")
     notebook.page.keyboard.press("Escape")
 
     completer.ask(1, "%%gemini\nExplain {{ top")
+    assert completer.wait() == ["topic"]
+    notebook.page.keyboard.press("Enter")
     assert completer.source(1) == "%%gemini\nExplain {{ topic"
 
 
@@ -183,17 +194,20 @@ def test_a_saved_notebook_keeps_the_answer_and_no_secret(
     saved = notebook.save()
     text = notebook.path.read_text("utf-8")
     assert KEY not in text and secret not in text
-    answer, footer = saved["cells"][2]["outputs"]
+    answer, line = saved["cells"][2]["outputs"]
     assert set(answer["data"]) == {"text/markdown", "text/plain"}
     assert "".join(answer["data"]["text/markdown"]) == "A **bold** answer with `code`.\n"
     assert "".join(answer["data"]["text/plain"]) == "A **bold** answer with `code`.\n"
-    assert set(footer["data"]) == {"text/html", "text/plain"}
+    assert set(line["data"]) == {"text/html", "text/plain"}
     kept = answer["metadata"]["gemini_magic"]
     assert set(kept) == {"request", "template", "backend", "model", "finish_reason", "usage"}
     assert all(set(kept[name]) <= set("0123456789abcdef") for name in ("request", "template"))
 
     # Somebody else opens it: not trusted, and without a kernel.
-    saved["metadata"]["kernelspec"] = {"name": "elsewhere", "display_name": "Elsewhere"}
+    saved["metadata"] = {
+        "kernelspec": {"name": "elsewhere", "display_name": "Elsewhere", "language": "fortran"},
+        "language_info": {"name": "fortran"},
+    }
     path = lab.root / "received.ipynb"
     path.write_text(json.dumps(saved))
     received = Notebook(lab, notebook.page, path, kernel=False)
@@ -210,7 +224,13 @@ def test_a_saved_notebook_keeps_the_answer_and_no_secret(
     dialog.wait_for(state="detached")
     received.outputs(2).locator("strong").wait_for()
     assert received.outputs(2).locator("code").inner_text() == "code"
-    assert "studio" in received.text(2)
+    footer = received.outputs(2).nth(1).locator("div").last
+    assert "studio" in footer.inner_text()
+    colour = footer.evaluate("node => getComputedStyle(node).color")
+    assert colour == "rgb(117, 117, 117)", "the footer has lost its colour"
+    assert received.page.evaluate(
+        "() => !jupyterapp.shell.currentWidget.sessionContext.session?.kernel"
+    )
     picture(received.page, "received")
 
 
@@ -218,8 +238,10 @@ def test_code_is_offered_as_the_next_cell_once(
     opened: Callable[..., Notebook], google: GoogleServer
 ) -> None:
     google.set_script(
-        Answer.words("Two ways:\n\n```python\nx = 1\nprint(x)\n```\n\n```python\nx = 2\n```\n", delay=0.03)
-    )  # fmt: skip
+        Answer.words(
+            "Two ways:\n\n```python\nx = 1\nprint(x)\n```\n\n```python\nx = 2\n```\n", delay=0.03
+        )
+    )
     notebook = opened("%%gemini --as code\nset x", "print('after')")
     notebook.run(1)
     assert notebook.sources()[1:] == [

@@ -1,4 +1,4 @@
-"""``jupyter gemini enable|disable`` changes one file of this environment, and nothing of the user's."""
+"""``jupyter gemini enable|disable`` adds lines to one file, and takes out those lines only."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ def test_what_the_user_wrote_stays(path: Path, own: str) -> None:
     before=st.text(st.characters(codec="utf-8", exclude_characters="\r")),
     after=st.text(st.characters(codec="utf-8", exclude_characters="\r")),
 )
-def test_our_lines_are_taken_out_wherever_they_stand(
-    path: Path, before: str, after: str
-) -> None:
+def test_our_lines_are_taken_out_wherever_they_stand(path: Path, before: str, after: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"x{before}", "utf-8")
     main(["enable"])
@@ -138,7 +136,7 @@ def test_a_real_ipython_reads_the_file(path: Path, tmp_path: Path) -> None:
         "from IPython.terminal.ipapp import TerminalIPythonApp as App;"
         "app = App.instance(); app.initialize(['--no-banner', '--simple-prompt',"
         " '--HistoryManager.enabled=False', '-c', 'print(\"gemini\" in get_ipython()"
-        ".magics_manager.magics[\"cell\"])']); app.start()"
+        '.magics_manager.magics["cell"])\']); app.start()'
     )
     env = {**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")}
     done = subprocess.run(

@@ -120,7 +120,7 @@ def test_an_undefined_name_is_an_error_and_nothing_is_built() -> None:
         request("%%gemini\n{{ tpic }} x")
     assert caught.value.what == "'tpic' is not defined; nothing was sent."
     assert caught.value.next_step == (
-        "Did you mean topic? If the braces are part of the prompt, add --raw."
+        "Did you mean topic or price? If the braces are part of the prompt, add --raw."
     )
     with pytest.raises(PlaceholderError) as caught:
         request("%%gemini\n{{ user.nme }}")
@@ -157,14 +157,22 @@ def test_a_wrong_format_is_an_error() -> None:
 
 def test_conversions_and_formats_are_those_of_f_strings() -> None:
     x = "é"
-    text = request("%%gemini\n{{ x!r }}{{ x!a }}{{ x!s:>3 }}{{ n:,}}", Recorder(x=x, n=12345)).prompt
-    assert text == f"{x!r}{x!a}{x!s:>3}{12345:,}"
+    text = request(
+        "%%gemini\n{{ x!r }} {{ x!a }} {{ x!s:>3 }} {{ n:,}}", Recorder(x=x, n=12345)
+    ).prompt
+    assert text == f"{x!r} {x!a} {x!s:>3} {12345:,}"
 
 
 def test_a_picture_becomes_a_part_in_place() -> None:
     picture = Part(data=b"x", mime_type="image/png")
     parts = request("%%gemini\na {{ p }} b {{ p }}{{ e }}", Recorder(p=picture, e="")).messages[0]
-    assert parts.parts == (Part(text="a "), picture, Part(text=" b "), picture, Part(text="{{ e }}"))
+    assert parts.parts == (
+        Part(text="a "),
+        picture,
+        Part(text=" b "),
+        picture,
+        Part(text="{{ e }}"),
+    )
     [message] = request("%%gemini\n{{ p }}", Recorder(p=picture)).messages
     assert message == Message("user", (picture,))
 

@@ -15,10 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
-from tests import corpus
 
 from gemini_magic.cell import GeminiCell
 from gemini_magic.notebook.transform import transform
+from tests import corpus
+
+# IPython's own warning, for lines that end at U+2028
+pytestmark = pytest.mark.filterwarnings("ignore:`make_tokens_by_line`")
 
 Call = tuple[str, str, str, str | None]
 
@@ -309,8 +312,11 @@ def test_python_with_the_words_anywhere_in_its_strings_is_never_changed(data: An
 @given(
     st.lists(
         st.sampled_from(
-            ["%gemini a b\n", "x = %gemini it's\n", "y = 1\n", "z = (1,\n 2)\n", "\n", "# c\n"]
-            + ["if 1:\n    %gemini c (\n", "s = '''\n%gemini no\n'''\n", "for _ in [1]:\n\tpass\n"]
+            [
+                *("%gemini a b\n", "x = %gemini it's\n", "y = 1\n", "z = (1,\n 2)\n", "\n"),
+                *("if 1:\n    %gemini c (\n", "s = '''\n%gemini no\n'''\n", "# c\n"),
+                "for _ in [1]:\n\tpass\n",
+            ]
         ),
         max_size=12,
     )

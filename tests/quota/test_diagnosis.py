@@ -11,9 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.wire import payloads
-from tests.wire.payloads import google_error, openai_error
-from tests.wire.script import Failure
 
 from gemini_magic import errors
 from gemini_magic.config_schema import WHEN
@@ -31,6 +28,9 @@ from gemini_magic.errors import (
     WireError,
 )
 from gemini_magic.quota.diagnosis import Asked, diagnose
+from tests.wire import payloads
+from tests.wire.payloads import google_error, openai_error
+from tests.wire.script import Failure
 
 ASKED = Asked(
     "studio",
@@ -462,15 +462,15 @@ KEYS = [
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("text", ["bad key: {}.", "'{}' is no key", "Bearer {}", "/v1?key={}&x=1"])
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, None])
-def test_a_key_in_a_services_answer_is_not_shown(key: str, text: str, status: int | None) -> None:
+def test_a_key_in_a_services_answer_is_not_shown(key: str, text: str) -> None:
     words = text.format(key)
-    for body in ({"error": {"message": words}}, words, {"error": words}, None):
-        for phase in ("connect", "stream"):
-            error = diagnose(WireError(phase, status, body, detail=words), ASKED)  # type: ignore[arg-type]
-            shown = "\n".join(error.lines()) + repr(error) + str(vars(error))
-            assert key not in shown and key[3:] not in shown
-            assert key[5:15] not in shown
+    for status in (400, 401, 403, 404, 429, 500, None):
+        for body in ({"error": {"message": words}}, words, {"error": words}, None):
+            for phase in ("connect", "stream"):
+                failure = WireError(phase, status, body, detail=words)  # type: ignore[arg-type]
+                error = diagnose(failure, ASKED)
+                shown = "\n".join(error.lines()) + repr(error) + str(vars(error))
+                assert key not in shown and key[5:15] not in shown
 
 
 def test_words_that_only_look_a_little_like_keys_stay() -> None:
@@ -502,17 +502,10 @@ JSON = st.recursive(
         | st.dictionaries(
             st.sampled_from(
                 [
-                    "error",
-                    "message",
-                    "code",
-                    "status",
-                    "type",
-                    "details",
-                    "metadata",
-                    "raw",
-                    "detail",
+                    *("error", "message", "code", "status", "type", "details", "metadata"),
+                    *("raw", "detail", "quotaId", "quotaValue", "quota_limit", "retryDelay"),
+                    "n_prompt_tokens",
                 ]
-                + ["quotaId", "quotaValue", "quota_limit", "retryDelay", "n_prompt_tokens"]
             ),
             inner,
             max_size=4,

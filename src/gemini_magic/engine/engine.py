@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from gemini_magic.backends.base import Backend
 from gemini_magic.engine import loop
 from gemini_magic.engine.connections import Connections
+from gemini_magic.engine.gather import Gathering
 from gemini_magic.engine.run import Run
 from gemini_magic.errors import (
     BackendError,
@@ -166,12 +167,14 @@ class Engine:
                 asyncio.timeout(timeout) as silence,
                 aclosing(backend.stream(run.draft.request, target.model)) as said,
             ):
+                gathering = Gathering()
                 async for event in said:
                     silence.reschedule(loop_time() + timeout)
                     if isinstance(event, Ended):
                         ended = event
                     else:
                         run.emit(event)
+                        await gathering.pause()
         except TimeoutError:
             phase: WirePhase = "stream" if run.draft.texts else "headers"
             detail = f"nothing came for {timeout:g} s"

@@ -170,7 +170,8 @@ def draw_reply(
 ) -> None:
     """Draw a whole answer, and its footer below (where an open fence cannot swallow it)."""
     output.draw(data, metadata)
-    style = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
+    # Lab drops var() from an untrusted notebook's styles; the colour before it stays.
+    style = "color: #757575; color: var(--jp-ui-font-color2, #757575); font-size: 85%"
     text = html.escape(footer)
     output.beside({"text/plain": footer, "text/html": f'<div style="{style}">{text}</div>'})
 

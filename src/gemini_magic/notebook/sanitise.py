@@ -40,6 +40,7 @@ _FENCE = re.compile(rf"({_PREFIX})(`{{3,}}(?=[^`]*$)|~{{3,}})(.*)")
 _QUOTE = re.compile(rf"(?:{_PREFIX}>)?")
 _EMPTY = re.compile(r"[\s>\ufeff]*")
 _ODD_SPACE = re.compile(r"[^\S ]|\ufeff")
+_UNDERLINE = re.compile(r"\s*(?:=+|-+)\s*")
 _RULE = re.compile(r"[-*\s]*")
 _MARKER = re.compile(r"([*+-]|\d{1,9}[.)]) {1,4}(?=\S)")
 _RUN = re.compile(r"([ \t>]*)([`~]{3,})[ \t]*")
@@ -128,7 +129,7 @@ class _Scanner:
         self.allow_remote_images = allow_remote_images
         self.out: list[str] = []
         self.chunk: list[str] = []
-        self.previous = ""  # kind of the previous line: "" (blank, start), "text", "code", "fence"
+        self.previous = ""  # kind of the previous line: "" (blank, start), "text", "fence"
         self.items: list[tuple[int, int]] = []  # open list items: columns of marker and content
         self.dirty = False  # the text since the last blank line may follow an inline "fence"
         self.deep = False  # marked may append what is indented to a text before the blank line
@@ -137,6 +138,7 @@ class _Scanner:
         self.run = ""  # the open fence's ``` or ~~~; empty outside of a fence
         self.indent = ""  # what each line inside that fence must begin with
         self.sure = False  # marked, too, sees a fence here, whatever its containers
+        self.tight = False  # text stands right before that fence, and no blank line in it yet
         self.ended = True  # the last line had its newline
 
     def line(self, line: str, newline: str) -> None:
@@ -155,11 +157,13 @@ class _Scanner:
         self._separate(self.guard)
         depth = self._depth(line)
         fence = _FENCE.fullmatch(line)
-        if fence:
+        if fence and "[" in fence[1]:  # after a task box, only some versions see a fence
+            line = fence[1] + "\\" + fence[2] + fence[3]
+        elif fence:
             self._open(fence[1], fence[2], fence[3] + newline, depth)
-        else:
-            self.chunk.append(line + newline)
-            self.previous = "code" if depth > 3 and self.previous != "text" else "text"
+            return
+        self.chunk.append(line + newline)
+        self.previous = "text"
 
     def finish(self) -> None:
         """End of the text: close what is open."""
@@ -198,8 +202,10 @@ class _Scanner:
         if prefix.strip():
             prefix = prefix.replace("\t", " ")
         numbered = any(c.isdigit() for c in prefix)  # "2. ```" need not interrupt a paragraph
-        self._separate((numbered and self.previous == "text") or self._math_begins())
-        plain = not set(prefix) & set("\t>[")  # after a task box, marked sees no fence
+        tight = self.previous == "text"
+        self._separate((tight and (numbered or not prefix)) or self._math_begins())
+        self.tight = self.previous == "text"
+        plain = "\t" not in prefix and ">" not in prefix
         self.sure = plain and not self.deep and (self.previous != "text" or depth < 4)
         if self.sure:
             self._flush()
@@ -226,6 +232,9 @@ class _Scanner:
             return False
         if _DELIMITER.search(line):
             self.guard = True
+        if self.tight and _UNDERLINE.fullmatch(line):  # marked before 12 sees a heading
+            self._put("\n")
+        self.tight = self.tight and bool(line.strip(" ")) and not _UNDERLINE.fullmatch(line)
         if not self.sure and not line.strip(" "):
             self._flush()
             self.out.append(line + newline)

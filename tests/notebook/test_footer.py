@@ -1,0 +1,111 @@
+"""The lines around an answer."""
+
+from __future__ import annotations
+
+import json
+
+from gemini_magic.config import load
+from gemini_magic.engine.request import Built
+from gemini_magic.notebook.footer import dry_run, estimate_tokens, footer, metadata
+from gemini_magic.types import (
+    CANCELLED,
+    CUT,
+    MAX_TOKENS,
+    SAFETY,
+    Message,
+    Part,
+    Reply,
+    Request,
+    Settings,
+    Target,
+    Usage,
+    digest,
+)
+
+REPLY = Reply(
+    "the answer",
+    target=Target("studio", "gemini-x"),
+    usage=Usage(1234, 56, thought_tokens=7),
+    seconds=1.26,
+    request=Request((Message("user", (Part(text="my private prompt"),)),)),
+)
+
+
+def test_a_footer_names_model_backend_tokens_and_seconds() -> None:
+    assert footer(REPLY) == "gemini-x · studio · 1,234 → 56 tokens (+7 thinking) · 1.3 s"
+    assert footer(Reply("x")) == "0.0 s"
+    assert footer(REPLY.replace(usage=Usage(None, 0))) == "gemini-x · studio · ? → 0 tokens · 1.3 s"
+
+
+def test_a_footer_says_how_an_answer_ended_and_what_else_is_to_know() -> None:
+    for reason, words in (
+        (MAX_TOKENS, "cut at the longest output (--max-output-tokens)"),
+        (CANCELLED, "interrupted"),
+        (CUT, "cut off"),
+        (SAFETY, "ended: SAFETY"),
+    ):
+        reply = Reply("x", finish_reason=reason, notices=("a", "b"))
+        assert footer(reply) == f"0.0 s · {words} · a · b"
+
+
+def test_the_metadata_holds_nothing_that_was_said() -> None:
+    kept = metadata(REPLY, digest("my {{ private }} template"))
+    text = json.dumps(kept)
+    assert "private" not in text and "answer" not in text
+    assert kept["request"] == REPLY.request.digest  # type: ignore[union-attr]
+    assert kept["usage"] == {"input_tokens": 1234, "output_tokens": 56, "thought_tokens": 7}
+    assert (kept["backend"], kept["model"], kept["finish_reason"]) == ("studio", "gemini-x", "STOP")
+    assert metadata(Reply(), "t") == {
+        "request": None,
+        "template": "t",
+        "backend": None,
+        "model": None,
+        "finish_reason": "STOP",
+        "usage": {},
+    }
+
+
+def test_a_dry_run_shows_all_that_would_be_sent() -> None:
+    picture = Part(data=b"x" * 2000, mime_type="image/png")
+    request = Request(
+        (
+            Message("user", (Part(text="first"),)),
+            Message("model", (Part(text="reply"),)),
+            Message("user", (Part(text="look:\n{x}"), picture)),
+        ),
+        system="be brief",
+        settings=Settings(temperature=0, stop=("a", "b")),
+        schema='{"type": "object"}',
+    )
+    targets = (Target("studio", "gemini-x"), Target("local", "tiny"))
+    text = dry_run(Built(request, ("a note",)), targets, load())
+    assert text.splitlines() == [
+        "would ask  gemini-x on studio (https://generativelanguage.googleapis.com)",
+        "or, if that fails, tiny on local (this machine)",
+        f"tokens     about {estimate_tokens(request)} (an estimate); nothing was sent",
+        "settings   temperature = 0, stop = ('a', 'b')",
+        "--- system ---",
+        "be brief",
+        "--- user ---",
+        "first",
+        "--- model ---",
+        "reply",
+        "--- user ---",
+        "look:",
+        "{x}",
+        "[image/png, 2,000 bytes]",
+        "--- schema ---",
+        '{"type": "object"}',
+        "a note",
+    ]
+
+
+def test_tokens_are_estimated() -> None:
+    def about(*parts: Part, **more: str) -> int:
+        return estimate_tokens(Request((Message("user", parts),), **more))  # type: ignore[arg-type]
+
+    assert about(Part(text="x" * 400)) == 100
+    assert about(Part(text="x" * 200), system="x" * 100, schema="x" * 100) == 100
+    assert about(Part(text="水" * 150)) == 100
+    assert about(Part(data=b"x", mime_type="image/png")) == 258
+    assert about() == 0
