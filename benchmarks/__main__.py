@@ -23,7 +23,9 @@ def arguments() -> argparse.Namespace:
         "--only", action="append", choices=list(CASES), metavar="NAME",
         help=f"run this case (may be repeated): {', '.join(CASES)}",
     )  # fmt: skip
-    parser.add_argument("--quick", action="store_true", help="under two minutes; rough figures")
+    parser.add_argument(
+        "--quick", action="store_true", help="under two minutes, rough, fewer peers"
+    )
     parser.add_argument(
         "--no-peers", action="store_true", help="do not install or run other magics"
     )
@@ -35,32 +37,35 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    peers = [peer for peer in PEERS if not args.no_peers and peer.install()]
+    wanted = () if args.no_peers else PEERS[:1] if args.quick else PEERS
+    peers = [peer for peer in wanted if peer.install()]
     document = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "quick": args.quick,
         "machine": machine.describe(),
         "load_before": machine.load(),
         "peers": {peer.name: peer.requirements for peer in peers},
-        "cases": [],
     }
+    cases = []
     if not args.json:
         print(_introduction(document))
     with tempfile.TemporaryDirectory(prefix="gemini-bench-") as scratch:
         options = Options(Path(scratch), quick=args.quick, rounds=args.rounds, peers=peers)
         for name in args.only or CASES:
             outcome = CASES[name](options)
-            document["cases"].append(report.document(outcome))
+            cases.append(report.document(outcome))
             if not args.json:
                 print(report.table(outcome), flush=True)
-    document["load_after"] = machine.load()
+    document |= {"load_after": machine.load(), "cases": cases}
     args.results.mkdir(parents=True, exist_ok=True)
     file = args.results / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     file.write_text(json.dumps(document, indent=1), "utf-8")
     if args.json:
         print(file.read_text("utf-8"))
         return
-    print(f"\nload of the machine: before {document['load_before']}, after {machine.load()}")
+    print(
+        f"\nload of the machine: before {document['load_before']}, after {document['load_after']}"
+    )
     print(f"written: {file}", file=sys.stderr)
 
 

@@ -17,10 +17,14 @@ SETTLE = 0.06
 
 @dataclass(frozen=True)
 class Timed:
-    """One cell: seconds from sending it until the kernel is idle, and CPU seconds used by it."""
+    """One cell: seconds from sending it until the kernel is idle, and CPU seconds used by it.
+
+    ``sent`` is when the last cell was sent, in seconds of ``time.monotonic()``.
+    """
 
     wall: float
     cpu: float
+    sent: float
     done: Executed
 
     @property
@@ -40,7 +44,8 @@ class TimedKernel(Kernel):
 
     def __enter__(self) -> Self:
         self.manager = KernelManager(kernel_name="python3", transport="ipc")
-        self.manager.kernel_spec.argv[0] = self._python
+        spec: Any = self.manager.kernel_spec
+        spec.argv[0] = self._python
         self.manager.start_kernel(env=self._env)
         self.client = self.manager.blocking_client()
         self.client.start_channels()
@@ -50,15 +55,16 @@ class TimedKernel(Kernel):
 
     @property
     def pid(self) -> int:
-        pid: int = self.manager.provisioner.pid
-        return pid
+        provisioner: Any = self.manager.provisioner
+        return int(provisioner.pid)
 
     def timed(self, *cells: str, timeout: float = 120) -> Timed:
         """Run cells one after the other; what they took together, and what the last one did."""
         cpu, began = cpu_seconds(self.pid), time.monotonic()
         for cell in cells:
+            sent = time.monotonic()
             done = self.run(cell, timeout=timeout)
             if done.status != "ok":
                 raise RuntimeError(f"{cell[:200]!r} failed in {self._python}:\n{done.error}")
         time.sleep(SETTLE)
-        return Timed(done.ended - began, cpu_seconds(self.pid) - cpu, done)
+        return Timed(done.ended - began, cpu_seconds(self.pid) - cpu, sent, done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from benchmarks.bench import Outcome
@@ -23,7 +24,7 @@ def table(outcome: Outcome) -> str:
     """One case: every variant's metrics, beside its baseline, and whether targets are reached."""
     compared = {(one.variant, one.metric): one for one in outcome.comparisons()}
     judged = {(one.variant, one.target.metric): one for one in outcome.verdicts()}
-    rows = [_HEAD]
+    rows: list[tuple[str, ...]] = [_HEAD]
     fine = 3 if outcome.name == "micro" else 1
     for variant, metric in outcome.samples:
         spread = outcome.samples.spread(variant, metric)
@@ -53,7 +54,7 @@ def _beside(compared: Comparison | None, scale: float, digits: int) -> tuple[str
     return (
         f"{compared.difference * scale:+,.{digits}f}",
         f"{compared.difference_of_least * scale:+,.{digits}f}",
-        f"{compared.ratio:.2f}×",
+        f"{compared.ratio:.2f}×" if isfinite(compared.ratio) else "",
     )
 
 

@@ -25,11 +25,10 @@ class Wire:
 
 
 @contextmanager
-def serve(kind: str, text: str, *, chunks: int = 10, **options: float | bool) -> Iterator[Wire]:
+def serve(kind: str, text: str, **options: float) -> Iterator[Wire]:
     """A server that gives this answer to every request; options as of ``tests.wire``."""
     words = [sys.executable, "-m", "tests.wire", f"--{kind}", "--text", text]
-    words += ["--chunks", str(chunks)]
-    for name, value in options.items():
+    for name, value in {"chunks": 10, **options}.items():
         words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
     process = subprocess.Popen(
         words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -56,7 +56,7 @@ def run(options: Options) -> Outcome:
             "a fresh kernel: load or import, then one answer from an instant backend",
             variants,
             rounds=options.rounds or (2 if options.quick else 7),
-            seconds=25 if options.quick else 140,
+            seconds=25 if options.quick else 120,
             warm_up=not options.quick,
         )
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.bench import Options, Outcome, Variant, take_turns
@@ -82,10 +83,11 @@ def run(options: Options) -> Outcome:
             variants,
             rounds=options.rounds or (3 if options.quick else 11),
             seconds=15 if options.quick else 110,
+            warm_up=not options.quick,
         )
 
 
-def _process(python: str, code: str, environ: dict[str, str]):  # type: ignore[no-untyped-def]
+def _process(python: str, code: str, environ: dict[str, str]) -> Callable[[int], dict[str, float]]:
     """Measures one IPython process that runs ``code``."""
     words = [python, "-m", "IPython", "--no-banner", "--simple-prompt"]
     words += ["--HistoryManager.enabled=False", "-c", code + "\n" + _PEAK]

@@ -25,7 +25,7 @@ def run(options: Options) -> Outcome:
     tokens = [text[i : i + 4] for i in range(0, len(text), 4)]
     lines = [_LINE] * 500
     with_magic = [*lines, "x = %gemini why are {{ topic }} hard?\n"]
-    ipython = TransformerManager().transform_cell
+    ipython = TransformerManager().transform_cell  # type: ignore[no-untyped-call]
 
     def streamed() -> None:
         """As a notebook's view does: fed by token, read for each of some 100 drawings."""

@@ -103,22 +103,25 @@ def _scan(template: str, nested: bool = False) -> Iterator[tuple[int, int, Place
 
     With ``nested`` also what would be a placeholder if the one around it were none.
     """
-    position = 0
+    position = closed = 0
     while match := _OPEN.search(template, position):
         start, braces = match.start(), match.group()
         position = match.end()
         if braces == r"\{{":
             yield start, position, "{{"
-        elif braces == "{{" and not _is_literal(template, start):
+        elif braces == "{{" and (start == closed > 0 or not _is_literal(template, start)):
             found = _read(template, start)
             if found is not None:
-                end = start + len(found.source)
-                position = position if nested else end
-                yield start, end, found
+                closed = start + len(found.source)
+                position = position if nested else closed
+                yield start, closed, found
 
 
 def _is_literal(template: str, start: int) -> bool:
-    """Whether what stands before the braces says that they are no placeholder."""
+    """Whether what stands before the braces says that they are no placeholder.
+
+    ``}}`` before them says so too (TeX's second argument), unless it closed a placeholder.
+    """
     before = template[max(0, start - _TEX_REACH) : start]
     return before.endswith(("$", "}}", "_", "^")) or bool(_TEX_COMMAND.search(before))
 

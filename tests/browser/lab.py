@@ -45,6 +45,7 @@ class Lab:
         self.home = folder / "home"
         self._log = folder / "log"
         self.token = secrets.token_hex(16)
+        self._pages = 0
         for path in (self.root, self.home / "config", folder / "config" / "labconfig"):
             path.mkdir(parents=True, mode=0o700)
         (folder / "config" / "labconfig" / "page_config.json").write_text(json.dumps(_QUIET))
@@ -119,7 +120,8 @@ class Lab:
     def open_page(self, context: BrowserContext) -> Page:
         """A page with this Lab in it, and no document yet; bare, so that a notebook has room."""
         page = context.new_page()
-        page.goto(f"{self.url}/lab?token={self.token}&reset")
+        self._pages += 1  # a new workspace; "?reset" would load the page a second time
+        page.goto(f"{self.url}/lab/workspaces/page-{self._pages}?token={self.token}")
         page.wait_for_function("() => window.jupyterapp?.shell", timeout=60_000)
         page.evaluate(
             """async () => {

@@ -305,3 +305,11 @@ def test_call_raises_what_a_run_would(server, engine: Engine) -> None:
     server.set_script(payloads.KEY_INVALID, op="models")
     with pytest.raises(errors.InvalidKey):
         models()
+
+
+def test_a_service_that_repeats_the_key_is_not_quoted(server, engine: Engine) -> None:
+    body = {"error": {"code": 401, "message": f"Bad key {server.key}!", "status": "X"}}
+    server.set_script(Failure(401, body))
+    _, raised = drain(engine.stream(request(), [TARGET]))
+    assert isinstance(raised, errors.InvalidKey) and server.key not in str(raised)
+    assert "<key>" in str(raised)

@@ -171,7 +171,6 @@ def test_a_picture_becomes_a_part_in_place() -> None:
         picture,
         Part(text=" b "),
         picture,
-        Part(text="{{ e }}"),
     )
     [message] = request("%%gemini\n{{ p }}", Recorder(p=picture)).messages
     assert message == Message("user", (picture,))

@@ -114,8 +114,10 @@ def test_running_all_from_the_top_makes_every_turn_count(runs: list[tuple[str, i
 def test_conversations_by_name() -> None:
     chats = Conversations()
     plan = chats.open("Plan")
+    assert list(chats) == []  # it is kept with its first turn
+    chats.keep(plan)
     assert chats.open("Plan") is plan is chats.find("Plan")
-    chats.open("other")
+    chats.keep(chats.open("other"))
     assert [chat.name for chat in chats] == ["Plan", "other"]
     with pytest.raises(UsageError) as caught:
         chats.find("Pln")

@@ -12,7 +12,7 @@ from gemini_magic.backends.base import Backend, ModelInfo
 from gemini_magic.config import Backend as Service
 from gemini_magic.engine.engine import Engine
 from gemini_magic.engine.targets import choose
-from gemini_magic.errors import GeminiMagicError, MissingExtra, did_you_mean
+from gemini_magic.errors import GeminiMagicError, MissingExtra, did_you_mean, sentence
 from gemini_magic.types import Message, Part, Request, Settings
 
 #: Seconds that a service may take to list its models.
@@ -112,9 +112,7 @@ def examine(engine: Engine, name: str, *, send: bool) -> Iterator[Finding]:
         yield Finding(True, f"default model {target.model}")
     else:
         hint = did_you_mean(target.model, models) or f"see: %gemini models {name}"
-        yield Finding(
-            False, f"it does not list its default model {target.model}", hint.capitalize()
-        )
+        yield Finding(False, f"it does not list its default model {target.model}", sentence(hint))
     if send:
         yield _send(engine, name)
 

@@ -52,7 +52,8 @@ class Connections:
         if known is not None:
             asyncio.get_running_loop().create_task(known.backend.aclose())
         backend = _backend(service, key)
-        asked = Asked(name, host=backend.host, key_from=key.where if key else "")
+        where = key.where if key else ""
+        asked = Asked(name, host=backend.host, key_from=where, secret=secret)
         self._open[name] = _Open(service, secret, backend, asked)
         return backend, asked
 

@@ -23,8 +23,8 @@ def choose(
 
     ``model`` is a bare model, ``backend:model``, or a backend's name (its default model is asked
     then). A bare model goes to the first backend of the route that has it, and where none has it
-    and it is one of Google's, to Google: never silently to another model. Raises ``UsageError``
-    and ``ConfigError``.
+    and it is one of Google's, to Google, unless ``route`` was named for this cell: never silently
+    to another model. Raises ``UsageError`` and ``ConfigError``.
     """
     asked = model or config.model
     if asked is not None:
@@ -48,7 +48,7 @@ def choose(
         having = [i for i, step in enumerate(steps) if config.backend(step.backend).has(asked)]
         if having:
             steps = steps[having[0] :]
-        elif catalog.is_google(asked):
+        elif catalog.is_google(asked) and route is None:
             steps = (Step("studio"),)
         else:
             raise _nobody_has(asked, config, steps)

@@ -75,8 +75,12 @@ class Conversations:
         self._known: dict[str, Conversation] = {}
 
     def open(self, name: str) -> Conversation:
-        """The conversation of that name; a new one if there is none yet."""
-        return self._known.setdefault(name, Conversation(name))
+        """The conversation of that name; a new one, not kept yet, if there is none."""
+        return self._known.get(name) or Conversation(name)
+
+    def keep(self, conversation: Conversation) -> None:
+        """Remember a conversation that now has a turn."""
+        self._known[conversation.name] = conversation
 
     def find(self, name: str) -> Conversation:
         """The conversation of that name; ``UsageError`` if there is none."""

@@ -19,8 +19,9 @@ class Namespace:
     def value(self, expression: str) -> Any:
         """The value of an expression; ``PlaceholderError`` if it has none."""
         name = _first_name(expression)
-        if name and name not in self._variables and not hasattr(builtins, name):
-            raise self._undefined(name)
+        is_variable = name in self._variables
+        if name and not is_variable and (name == expression or not hasattr(builtins, name)):
+            raise self._undefined(name)  # {{ input }} or {{ id }} alone is no built-in function
         try:
             return eval(expression, self._variables)
         except NameError as error:

@@ -1,75 +1,82 @@
 """Makes a model's Markdown safe to show, because JupyterLab runs what a trusted cell displays.
 
 Lab renders `text/markdown` with its `removeMath`, then `marked`, then `replaceMath`, and puts the
-HTML into the page: scripts run, images load. No second parser guesses here what `marked` will do
-(they disagree now and then). A line scanner tells code from text, and where it is not certain it
-says text. Nothing is hidden from the reader: what is not allowed stays visible as text.
+HTML into the page: scripts run, images load. A second parser here would disagree with `marked` now
+and then, so a line scanner tells code from text, and where it is not certain it says text. Nothing
+is hidden from the reader: what is not allowed stays visible, as text.
 
-Code: fences are followed exactly. An info string keeps its first plain word (Lab puts it unescaped
-into HTML); `mermaid` becomes `mermaid-source` (a diagram can load remote pictures). A fence that
-the text leaves open is closed: at the end, or where its indentation ends. Math may not cross a
-fence: a blank line is put between where it could. Inside, bytes stay.
+Fences are followed exactly, at top level and in lists; their code stays byte for byte. One that is
+left open is closed, at the end of the text or where its indentation ends. A blank line comes before
+a top-level fence, and wherever else math (or, in marked before 12, a heading) could run across the
+edge of a fence. The info string is cut to one plain word, since Lab puts it into HTML unescaped;
+`mermaid` becomes `mermaid-source`, since a diagram is drawn in the page and can load pictures.
 
-Text: `<` becomes `&lt;` (`\\lt ` in math) outside plain one-line code spans. A link keeps working
-if it is `](http.., mailto:.. or #..)` in plain characters on one line; any other `](` becomes
-`] (`. `![` becomes `! [`; a plain image becomes a link that names its host. A reference definition
-must be as plain as a link, or loses its function. Math delimiters inside a bare URL are
-percent-encoded (`replaceMath` would put quotes into the `href`), and TeX commands that make links
-or styles are broken. Control characters and odd line separators become U+FFFD or `\\n`.
+In text, `<` becomes `&lt;` (`\\lt ` in math) outside plain one-line code spans. A link works if it
+reads `](http.., mailto:.. or #..)` in plain characters on one line; any other `](` becomes `] (`
+(relative links too: they reach the user's own server). `![` becomes `! [`, and a plain image a
+link that names its host. A definition `[label]: url` must be as plain, or becomes `[label] : url`.
+A quote ends with a blank line. In a bare URL, `$` is percent-encoded where math could bring a quote
+into `href`. TeX commands that make links or styles lose their effect (`\\ href`). Control characters
+become U+FFFD, other line separators `\\n`.
+
+tests/notebook/test_sanitise_fuzz.py holds all this against Lab's own code.
 """
 
 from __future__ import annotations
 
 import copy
 import re
-from urllib.parse import urlsplit
 
 __all__ = ["Sanitiser", "sanitise"]
 
 # What may stand before a block on its line: indentation, quotes, list markers, task boxes.
 _PREFIX = r"(?:[ \t>]|[*+-][ \t]|\d{1,9}[.)][ \t]|\[[ xX]\][ \t])*"
-# Characters that mean nothing to removeMath, marked or an HTML attribute, inside a destination.
+# Characters that mean nothing to removeMath, marked or an HTML attribute.
 _URL_CHAR = r"(?:[\w\-.~:/?#!&'*+,;=%|]|@(?!@)|[^\x00-\x7f\s])"
-_URL = rf"(?:https?://|mailto:|#){_URL_CHAR}*(?:\({_URL_CHAR}*\){_URL_CHAR}*)*"
-_TITLE = r"\"[\w .,:;!?'/+-]*\""
+_URL_REST = rf"{_URL_CHAR}*(?:\({_URL_CHAR}*\){_URL_CHAR}*)*"
+_URL = rf"(?:https?://|mailto:|#){_URL_REST}"
+_ALT = r"[\w .,:;!?'/+-]*"
+_TITLE = rf"\"{_ALT}\""
+_SOME_TITLE = r"(?:[ \t]+\"[^\"\n`]*\")?[ \t]*"
 
-_HIDDEN = "\0"  # stands for a `[` to be escaped; the input has no control characters any more
-
+# Characters and lines.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-_FENCE = re.compile(rf"({_PREFIX})(`{{3,}}(?=[^`]*$)|~{{3,}})(.*)")
-_QUOTE = re.compile(rf"(?:{_PREFIX}>)?")
+_HIDDEN = "\0"  # stands for a `[` to be escaped; the input has no control characters any more
 _EMPTY = re.compile(r"[\s>\ufeff]*")
 _ODD_SPACE = re.compile(r"[^\S ]|\ufeff")
-_UNDERLINE = re.compile(r"\s*(?:=+|-+)\s*")
-_RULE = re.compile(r"[-*\s]*")
+_QUOTE = re.compile(rf"(?:{_PREFIX}>)?")
 _MARKER = re.compile(r"([*+-]|\d{1,9}[.)]) {1,4}(?=\S)")
-_RUN = re.compile(r"([ \t>]*)([`~]{3,})[ \t]*")
-_INFO = re.compile(r"[ \t]*([A-Za-z0-9_+#./:-]*)")
-_FENCE_LINE = re.compile(rf"^({_PREFIX}(?:`{{3,}}(?=[^`\n]*$)|~{{3,}}))(.*)$", re.M)
+_RULE = re.compile(r"[-*\s]*")
+_UNDERLINE = re.compile(r"\s*(?:=+|-+)\s*")
+
+# Fences and math.
+_FENCE_LINE = re.compile(rf"^({_PREFIX})(`{{3,}}(?=[^`\n]*$)|~{{3,}})(.*)$", re.M)
+_FENCE_END = re.compile(r"([ \t>]*)([`~]{3,})[ \t]*")
 _NEAR_FENCE = re.compile(rf"^({_PREFIX})(?=`{{3,}}[^`\n]*(?:\$|\\))", re.M)
+_INFO = re.compile(r"[ \t]*([A-Za-z0-9_+#./:-]*)")
 _DELIMITER = re.compile(r"(\$\$?|\\\\[()[\]]|\\(?:begin|end)\{[a-z]*\*?\})", re.I)
 _MATH_COMMAND = re.compile(r"\\\\[(\[]|\\begin\{", re.I)
-_CODE_SPAN = re.compile(
-    r"(?<!`)`(?:[^`\\~|\[\]\n]|\[[^`\\~|\[\]\n]*\](?![(\[:]))+`(?!`)|`+",
-)
-_LABEL = re.compile(rf"^({_PREFIX})\[(?=((?:\\.|[^\[\]\\])*+)(\]:?|\[|\\?\Z))", re.M | re.S)
-_DEFINITION = re.compile(
-    rf"\[[^\[\]\\`\n]+\]: +({_URL})(?: +{_TITLE})? *(?=\n|\Z)(?!\n[ \t]*[\"'(])"
-)
-_AUTOLINK = re.compile(rf"<({_URL})>")
-_IMAGE = re.compile(
-    r"!\[([^\[\]\n`]*)\]\(<?([^()\s<>`]*(?:\([^()\s<>`]*\)[^()\s<>`]*)*)>?"
-    r"(?:[ \t]+\"[^\"\n`]*\")?[ \t]*\)"
-)
-_SAFE_IMAGE = re.compile(rf"!\[[\w .,:;!?'/+-]*\]\(https?://{_URL_CHAR}+ ?\)")
-_LINK = re.compile(rf"\]\((?:<?({_URL})>?((?:[ \t]+\"[^\"\n`]*\")?[ \t]*)\))?", re.I)
-_REST = re.compile(rf"(?:[ \t]+{_TITLE})?[ \t]*")
-_BARE_URL = re.compile(r"(?:(?:https?|ftp)://|www\.)[^ \t\n]*", re.I)
-_URL_MATH = re.compile(r"\$|\\(?=\\|begin|end)", re.I)
 _PLACEHOLDER = re.compile(r"@(?=\\?@\d)")  # removeMath's own marks: a forged one stops Lab
 _TEX = re.compile(
     r"\\(?=(?:href|url|require|style|cssId|class|data|mmlToken|includegraphics)(?![A-Za-z]))"
 )
+
+# Inline.
+_CODE_SPAN = re.compile(
+    r"(?<!`)`(?:[^`\\~|\[\]\n]|\[[^`\\~|\[\]\n]*\](?![(\[:]))+`(?!`)|`+",
+)
+_LABEL = re.compile(rf"^({_PREFIX})\[(?=((?:\\.|[^\[\]\\])*+)(\]:?|\[|\\?\Z))", re.M | re.S)
+_DEFINITION = re.compile(rf"\[[^\[\]\\`\n]+\]: +{_URL}(?: +{_TITLE})? *(?=\n|\Z)(?!\n[ \t]*[\"'(])")
+_AUTOLINK = re.compile(rf"<({_URL})>")
+_LINK = re.compile(rf"\]\((?:<?({_URL})>?({_SOME_TITLE})\))?", re.I)
+_PLAIN_TITLE = re.compile(rf"(?:[ \t]+{_TITLE})?[ \t]*")
+_IMAGE = re.compile(
+    r"!\[([^\[\]\n`]*)\]\(<?([^()\s<>`]*(?:\([^()\s<>`]*\)[^()\s<>`]*)*)>?" + rf"({_SOME_TITLE})\)"
+)
+_IMAGE_URL = re.compile(rf"https?://(?:[^/?#]*@)?([^/?#:]+){_URL_REST}")
+_SAFE_IMAGE = re.compile(rf"!\[{_ALT}\]\(https?://{_URL_REST} ?\)")
+_BARE_URL = re.compile(r"(?:(?:https?|ftp)://|www\.)[^ \t\n]*", re.I)
+_URL_MATH = re.compile(r"\$|\\(?=\\|begin|end)", re.I)
 
 
 def sanitise(text: str, *, allow_remote_images: bool = False) -> str:
@@ -156,7 +163,7 @@ class _Scanner:
         self._unquote(line)
         self._separate(self.guard)
         depth = self._depth(line)
-        fence = _FENCE.fullmatch(line)
+        fence = _FENCE_LINE.fullmatch(line)
         if fence and "[" in fence[1]:  # after a task box, only some versions see a fence
             line = fence[1] + "\\" + fence[2] + fence[3]
         elif fence:
@@ -215,14 +222,14 @@ class _Scanner:
 
     def _fenced(self, line: str, newline: str) -> bool:
         """Handle a line inside a fence; False if it ended the fence and is text itself."""
-        end = _RUN.fullmatch(line)
+        end = _FENCE_END.fullmatch(line)
         if end and end[2].startswith(self.run) and end[1].count(">") == self.indent.count(">"):
             width = len(end[1].expandtabs(4))
             if width < len(self.indent.expandtabs(4)) + 4:
                 # One spelling that every parser takes for the end.
-                plain = end[2].strip(self.run[0]) == "" and not line.endswith("\t")
-                same = plain and ("\t" not in end[1]) and (end[1] == self.indent or not self.indent)
-                self._put((line if same else self.indent + self.run) + newline)
+                same = end[1] == self.indent or (not self.indent and "\t" not in end[1])
+                plain = not end[2].strip(self.run[0]) and not line.endswith("\t")
+                self._put((line if same and plain else self.indent + self.run) + newline)
                 self._close()
                 return True
         blank = not line.strip(" \t>") and line.count(">") == self.indent.count(">")
@@ -295,7 +302,7 @@ def _clean(text: str, dirty: bool, allow_remote_images: bool) -> str:
         math = _outside(text, spans).count("$") > 1
     # ```$`$ is a fence once removeMath has taken the math away.
     text = _NEAR_FENCE.sub(r"\1\\", text)
-    text = _FENCE_LINE.sub(lambda m: m[1] + _info(m[2]), text)
+    text = _FENCE_LINE.sub(lambda m: m[1] + m[2] + _info(m[3]), text)
     text = _definitions(text, math)
     quotes = '"' in text
     out = []
@@ -341,7 +348,6 @@ def _outside(text: str, spans: list[tuple[int, int]]) -> str:
 
 def _definitions(text: str, math: bool) -> str:
     """Leave only plain `[label]: url` lines; a definition may otherwise hide whole blocks."""
-
     edits: dict[int, str] = {}
     for m in reversed(list(_LABEL.finditer(text))):
         # An end out of sight: in another chunk, hidden by math, or by an escape put in here.
@@ -365,13 +371,15 @@ def _inline(text: str, quotes: bool, allow_remote_images: bool) -> str:
 
     def image(m: re.Match[str]) -> str:
         alt = re.sub(r"[^\w .,:;!?'/+-]", "", m[1])
-        if not re.fullmatch(rf"https?://{_URL_CHAR}+", m[2]):
+        url = _IMAGE_URL.fullmatch(m[2])
+        if not url or not re.fullmatch(_URL, m[2]):
             alt = re.sub(r"/|www", "", alt)  # a bare URL would swallow what follows
             return f"(image: {alt})"
-        end = ")" if m[0].endswith(m[2] + ")") else " )"
+        end = " )" if m[3] else ")"
         if allow_remote_images:
             return f"![{alt}]({m[2]}{end}"
-        return f"[image: {alt} ({urlsplit(m[2]).hostname})]({m[2]}{end}"
+        host = re.sub(r"[^\w.-]", "", url[1])
+        return f"[image: {alt} ({host})]({m[2]}{end}"
 
     def bang(m: re.Match[str]) -> str:
         return m[0] if allow_remote_images and _SAFE_IMAGE.match(text, m.start()) else "! "
@@ -379,7 +387,7 @@ def _inline(text: str, quotes: bool, allow_remote_images: bool) -> str:
     def link(m: re.Match[str]) -> str:
         if not m[1]:
             return "] ("
-        return f"]({m[1]}{m[2] if _REST.fullmatch(m[2]) else ' '})"
+        return f"]({m[1]}{m[2] if _PLAIN_TITLE.fullmatch(m[2]) else ' '})"
 
     def bare(m: re.Match[str]) -> str:
         return _URL_MATH.sub(lambda c: f"%{ord(c[0]):02X}", m[0]) if quotes else m[0]

@@ -103,6 +103,7 @@ class Session:
             return None
         reply = self._stream(cell, built, targets, config)
         if chat is not None and reply.text and reply.finish_reason != CANCELLED:
+            self.chats.keep(chat)
             stale = chat.add(place, built.request.messages[-1], reply)
             if stale:
                 print(f"chat {chat.name}: {_turns(stale)} below no longer count until run again.")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from gemini_magic import catalog, errors
 from gemini_magic.errors import GeminiMagicError, WireError, sentence
-from gemini_magic.keys import SHOWN
+from gemini_magic.keys import SHOWN, Secret, redact
 from gemini_magic.quota import bodies
 
 #: How much of a service's own words is shown, in characters.
@@ -67,8 +67,8 @@ _STATUS_OF = {
 class Asked:
     """Whom we asked, as far as an error's text needs it.
 
-    ``host`` is the service's host; ``key_from`` says where the key was found; ``known`` are the
-    models that the service has, for suggestions.
+    ``host`` is the service's host; ``key_from`` says where the key was found, and ``secret`` is
+    the key, so that it can be cut out; ``known`` are the service's models, for suggestions.
     """
 
     backend: str
@@ -76,6 +76,7 @@ class Asked:
     key_from: str = ""
     model: str = ""
     known: tuple[str, ...] = ()
+    secret: Secret | None = None
 
     def of(self, model: str) -> Asked:
         return replace(self, model=model)
@@ -157,16 +158,17 @@ def _read(failure: WireError, asked: Asked) -> _Told:
         asked=asked,
         phase=failure.phase,
         status=status if status >= 400 else _status_inside(facts),
-        message=_shown(said),
+        message=_shown(said, asked.secret),
         words=f"{said}\n{bodies.texts(facts)}",
         facts=facts,
         delay=bodies.delay(facts, failure.headers),
     )
 
 
-def _shown(text: str) -> str:
+def _shown(text: str, secret: Secret | None) -> str:
     """A service's words, made fit for an error: one short line without markup and keys."""
     text = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>|<!--.*?-->|<[a-z/!][^>]*>", " ", text)
+    text = redact(text, [secret] if secret else [])
     text = _KEY.sub(SHOWN, _CONTROLS.sub(" ", text).strip())
     return text if len(text) <= _MOST else f"{text[: _MOST - 1].rstrip()}…"
 
