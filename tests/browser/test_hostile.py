@@ -85,7 +85,7 @@ class Arena:
 def _answer(payloads: dict[str, str], request: Any) -> Answer:
     """The payload in small pieces, each of which is drawn before the next one comes."""
     text = payloads[last_text(request)]
-    size = max(1, -(-len(text) // 5))
+    size = max(1, -(-len(text) // 3))
     pieces = [text[i : i + size] for i in range(0, len(text), size)]
     return Answer(chunks=pieces, delay=0.055)
 

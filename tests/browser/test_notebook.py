@@ -165,7 +165,7 @@ def test_a_chat_reads_as_the_notebook_does(
     notebook.set_source(2, "%%gemini --chat talk\ntwo, again")
     notebook.run(2)
     assert said(google) == ["one", "answer to one", "two, again"]
-    assert "1 turn below no longer count" in notebook.text(2)
+    assert "1 later turn of the chat counts no more" in notebook.text(2)
     notebook.run(4)
     picture(notebook.page, "chat")
     notebook.run(3)

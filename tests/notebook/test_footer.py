@@ -8,8 +8,6 @@ from gemini_magic.config import load
 from gemini_magic.engine.request import Built
 from gemini_magic.notebook.footer import dry_run, estimate_tokens, footer, metadata
 from gemini_magic.types import (
-    CANCELLED,
-    CUT,
     MAX_TOKENS,
     SAFETY,
     Message,
@@ -40,8 +38,6 @@ def test_a_footer_names_model_backend_tokens_and_seconds() -> None:
 def test_a_footer_says_how_an_answer_ended_and_what_else_is_to_know() -> None:
     for reason, words in (
         (MAX_TOKENS, "cut at the longest output (--max-output-tokens)"),
-        (CANCELLED, "interrupted"),
-        (CUT, "cut off"),
         (SAFETY, "ended: SAFETY"),
     ):
         reply = Reply("x", finish_reason=reason, notices=("a", "b"))

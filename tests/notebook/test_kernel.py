@@ -179,7 +179,7 @@ def test_chat_replaces_a_turn_and_marks_later_ones(server, kernel: Kernel) -> No
         kernel.run(f"%%gemini --chat talk\n{cell}", cell_id=cell)
     assert len(_messages(server.generate_calls[-1].json)) == 5
     done = kernel.run("%%gemini --chat talk\ntwo, again", cell_id="two")
-    assert "1 turn below no longer count" in done.text
+    assert "1 later turn of the chat counts no more" in done.text
     assert _messages(server.generate_calls[-1].json) == ["one", "answer", "two, again"]
     kernel.run("%%gemini --chat talk\nfour", cell_id="four")
     assert _messages(server.generate_calls[-1].json) == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
@@ -64,6 +65,9 @@ class GoogleBackend:
             from google.genai import types as wire
 
             logging.getLogger("google_genai._api_client").addFilter(_about_our_own_key)
+            warnings.filterwarnings(  # the SDK's words on reasons that are newer than it is
+                "ignore", r"(?s).* is not a valid \w+$", UserWarning, r"google\.genai\._common"
+            )
             tls = httpx2.create_ssl_context()  # 30 ms; the SDK would make two more of its own
             self._http = httpx2.AsyncClient(
                 verify=tls,
@@ -235,4 +239,4 @@ def _usage(counted: Any) -> Usage | None:
 
 def _word(reason: Any) -> str:
     """An enum's value, also of reasons that this SDK does not know yet."""
-    return str(getattr(reason, "value", reason))
+    return str(getattr(reason, "value", reason))[:40]

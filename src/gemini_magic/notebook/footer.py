@@ -18,15 +18,13 @@ def footer(reply: Reply) -> str:
     if tokens := _tokens(reply.usage):
         words.append(tokens)
     words.append(f"{reply.seconds:.1f} s")
-    if reply.finish_reason != STOP:
+    if reply.finish_reason not in (STOP, CANCELLED, CUT):  # those stand in the answer itself
         words.append(_ENDINGS.get(reply.finish_reason, f"ended: {reply.finish_reason}"))
     return " · ".join([*words, *reply.notices])
 
 
 _ENDINGS = {
     MAX_TOKENS: "cut at the longest output (--max-output-tokens)",
-    CANCELLED: "interrupted",
-    CUT: "cut off",
 }
 
 

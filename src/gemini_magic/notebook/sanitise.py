@@ -16,8 +16,8 @@ reads `](http.., mailto:.. or #..)` in plain characters on one line; any other `
 (relative links too: they reach the user's own server). `![` becomes `! [`, and a plain image a
 link that names its host. A definition `[label]: url` must be as plain, or becomes `[label] : url`.
 A quote ends with a blank line. In a bare URL, `$` is percent-encoded where math could bring a quote
-into `href`. TeX commands that make links or styles lose their effect (`\\ href`). Control characters
-become U+FFFD, other line separators `\\n`.
+into `href`. TeX commands that make links or styles lose their effect (`\\ href`). Control
+characters become U+FFFD, other line separators `\\n`.
 
 tests/notebook/test_sanitise_fuzz.py holds all this against Lab's own code.
 """
@@ -58,7 +58,7 @@ _DELIMITER = re.compile(r"(\$\$?|\\\\[()[\]]|\\(?:begin|end)\{[a-z]*\*?\})", re.
 _MATH_COMMAND = re.compile(r"\\\\[(\[]|\\begin\{", re.I)
 _PLACEHOLDER = re.compile(r"@(?=\\?@\d)")  # removeMath's own marks: a forged one stops Lab
 _TEX = re.compile(
-    r"\\(?=(?:href|url|require|style|cssId|class|data|mmlToken|includegraphics)(?![A-Za-z]))"
+    r"\\(?=(?:href|url|require|style|cssId|class|data|mmlToken|includegraphics|unicode)(?![A-Za-z]))"
 )
 
 # Inline.
@@ -67,7 +67,7 @@ _CODE_SPAN = re.compile(
 )
 _LABEL = re.compile(rf"^({_PREFIX})\[(?=((?:\\.|[^\[\]\\])*+)(\]:?|\[|\\?\Z))", re.M | re.S)
 _DEFINITION = re.compile(rf"\[[^\[\]\\`\n]+\]: +{_URL}(?: +{_TITLE})? *(?=\n|\Z)(?!\n[ \t]*[\"'(])")
-_AUTOLINK = re.compile(rf"<({_URL})>")
+_AUTOLINK = re.compile(rf"(?<!\]\()<({_URL})>")
 _LINK = re.compile(rf"\]\((?:<?({_URL})>?({_SOME_TITLE})\))?", re.I)
 _PLAIN_TITLE = re.compile(rf"(?:[ \t]+{_TITLE})?[ \t]*")
 _IMAGE = re.compile(
@@ -275,10 +275,11 @@ class _Scanner:
         start = _QUOTE.match(line)
         assert start is not None
         quotes = start[0].count(">")
-        if quotes and quotes < self.quotes:
-            self.chunk.append(start[0].rstrip() + "\n")
-        else:
-            self._separate(quotes < self.quotes)
+        if quotes < self.quotes:
+            if not quotes:
+                self._separate(True)
+            elif not _EMPTY.fullmatch(line):
+                self.chunk.append(start[0].rstrip() + "\n")
         self.quotes = quotes
 
     def _math_begins(self) -> bool:
@@ -351,7 +352,8 @@ def _definitions(text: str, math: bool) -> str:
     edits: dict[int, str] = {}
     for m in reversed(list(_LABEL.finditer(text))):
         # An end out of sight: in another chunk, hidden by math, or by an escape put in here.
-        if math or m[3] in ("", "\\") or (m[3] == "[" and m.start(3) in edits):
+        hidden = math and ("$" in m[2] or "\\" in m[2])
+        if hidden or m[3] in ("", "\\") or (m[3] == "[" and m.start(3) in edits):
             edits[m.end(1)] = _HIDDEN
         elif m[3] == "]:" and (m[1] or not _DEFINITION.match(text, m.start())):
             edits[m.end(2)] = "] "
@@ -371,10 +373,9 @@ def _inline(text: str, quotes: bool, allow_remote_images: bool) -> str:
 
     def image(m: re.Match[str]) -> str:
         alt = re.sub(r"[^\w .,:;!?'/+-]", "", m[1])
-        url = _IMAGE_URL.fullmatch(m[2])
-        if not url or not re.fullmatch(_URL, m[2]):
-            alt = re.sub(r"/|www", "", alt)  # a bare URL would swallow what follows
-            return f"(image: {alt})"
+        url = _IMAGE_URL.fullmatch(m[2]) if re.fullmatch(_URL, m[2]) else None
+        if not url:  # in the alt text, a bare URL would swallow what follows
+            return f"(image: {re.sub(r'[/.]', '', alt)})"
         end = " )" if m[3] else ")"
         if allow_remote_images:
             return f"![{alt}]({m[2]}{end}"

@@ -15,7 +15,7 @@ from gemini_magic.cell import GeminiCell, subcommand
 from gemini_magic.config import Backend, Config
 from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.engine import Engine
-from gemini_magic.engine.request import Built, build
+from gemini_magic.engine.request import build
 from gemini_magic.engine.run import POLL, Run
 from gemini_magic.engine.runlog import RunLog
 from gemini_magic.engine.targets import choose
@@ -101,13 +101,54 @@ class Session:
         if cell.flag("dry-run"):
             print(dry_run(built, targets, config))
             return None
-        reply = self._stream(cell, built, targets, config)
-        if chat is not None and reply.text and reply.finish_reason != CANCELLED:
-            self.chats.keep(chat)
-            stale = chat.add(place, built.request.messages[-1], reply)
-            if stale:
-                print(f"chat {chat.name}: {_turns(stale)} below no longer count until run again.")
+        timeout = cell.get("timeout")
+        run = self.engine.stream(
+            built.request,
+            targets,
+            timeout=float(timeout) if isinstance(timeout, int | float) else config.timeout,
+            cell=digest(cell.template),
+        )
+        view = display.view_for(
+            self.shell,
+            cell.text("as") or "markdown",
+            quiet=cell.flag("quiet"),
+            remote_images=cell.flag("allow-remote-images"),
+        )
+        interrupted = not _follow(run, view)
+        reply = run.reply
+        if run.error is not None and not reply.text:
+            view.abandon()
+            run.raise_error()
+        notices = [*built.notices, *reply.notices, *self._news(run)]
+        if chat is not None and run.error is None and not interrupted:
+            notices += self._add_turn(chat, place, reply)
+        return self._conclude(cell, run, view, reply.replace(notices=tuple(notices)))
+
+    def _conclude(self, cell: GeminiCell, run: Run, view: display.View, reply: Reply) -> Reply:
+        """Draw and bind a reply; raises where it is not whole."""
+        self.last = reply
+        self._mark_streamed(reply)
+        view.close(reply, footer(reply), metadata(reply, digest(cell.template)))
+        if (name := cell.text("out")) is not None:
+            self.namespace.bind({name: reply})
+        if reply.finish_reason == CANCELLED or run.error is not None:
+            self._bind(reply)
+            run.raise_error()
+            kept = "what had come is kept in _" if reply.text else "nothing had come"
+            raise Interrupted(f"you stopped it; {kept}.")
+        if cell.text("as") == "code" and (code := first_fence(reply.text)) is not None:
+            self.shell.set_next_input(code)
         return reply
+
+    def _add_turn(self, chat: Conversation, place: Place | None, reply: Reply) -> list[str]:
+        """Make the reply a turn of the chat; what the user should know of it."""
+        assert reply.request is not None
+        self.chats.keep(chat)
+        stale = chat.add(place, reply.request.messages[-1], reply)
+        if not stale:
+            return []
+        turns = "1 later turn of the chat counts" if stale == 1 else f"{stale} later turns count"
+        return [f"{turns} no more until run again"]
 
     def _targets(self, config: Config, cell: GeminiCell) -> tuple[Target, ...]:
         return choose(
@@ -117,45 +158,6 @@ class Session:
             route=cell.text("route"),
             fallback=not cell.flag("no-fallback"),
         )
-
-    def _stream(
-        self, cell: GeminiCell, built: Built, targets: tuple[Target, ...], config: Config
-    ) -> Reply:
-        view = display.view_for(
-            self.shell,
-            cell.text("as") or "markdown",
-            quiet=cell.flag("quiet"),
-            remote_images=cell.flag("allow-remote-images"),
-        )
-        timeout = cell.get("timeout")
-        template = digest(cell.template)
-        run = self.engine.stream(
-            built.request,
-            targets,
-            timeout=float(timeout) if isinstance(timeout, int | float) else config.timeout,
-            cell=template,
-        )
-        interrupted = not _follow(run, view)
-        reply = run.reply.replace(notices=(*built.notices, *run.reply.notices, *self._news(run)))
-        self.last = reply
-        self._mark_streamed(reply)
-        if reply.text or run.error is None:
-            view.close(reply, footer(reply), metadata(reply, template))
-        else:
-            view.abandon()
-        if (name := cell.text("out")) is not None:
-            self.namespace.bind({name: reply})
-        if interrupted:
-            self._bind(reply)
-            kept = "what had come is kept in _" if reply.text else "nothing had come"
-            raise Interrupted(f"you stopped it; {kept}.")
-        if run.error is not None:
-            if reply.text:
-                self._bind(reply)
-            run.raise_error()
-        if cell.text("as") == "code" and (code := first_fence(reply.text)) is not None:
-            self.shell.set_next_input(code)
-        return reply
 
     def _news(self, run: Run) -> tuple[str, ...]:
         """What is told once: the configuration's notices, and where a key came from."""
@@ -289,7 +291,3 @@ class _as_interrupted:
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
         if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
             raise Interrupted("you stopped it; nothing was sent.") from None
-
-
-def _turns(count: int) -> str:
-    return "1 turn" if count == 1 else f"{count} turns"
