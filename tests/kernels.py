@@ -99,7 +99,7 @@ class Kernel:
                 "user_expressions": {},
                 "allow_stdin": False,
                 "stop_on_error": True,
-            },  # fmt: skip
+            },
             metadata={"cellId": cell_id} if cell_id else {},
         )
         self.client.shell_channel.send(message)
