@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty
 from types import TracebackType
@@ -88,7 +89,25 @@ class Kernel:
         self.manager.shutdown_kernel(now=True)
         self.manager.cleanup_resources()
 
-    def start(self, code: str, *, cell_id: str | None = None, silent: bool = False) -> str:
+    def run_and_type(self, code: str, answer: Callable[[str, bool], str]) -> Executed:
+        """Run a cell that asks; ``answer(prompt, hidden)`` is what the user types."""
+        request = self.start(code, stdin=True)
+
+        def type_answers() -> None:
+            if self.client.stdin_channel.msg_ready():
+                question = self.client.get_stdin_msg()["content"]
+                self.client.input(answer(question["prompt"], question["password"]))
+
+        return self.finish(request, meanwhile=type_answers)
+
+    def start(
+        self,
+        code: str,
+        *,
+        cell_id: str | None = None,
+        silent: bool = False,
+        stdin: bool = False,
+    ) -> str:
         """Send a cell; ``finish`` waits for it."""
         message = self.client.session.msg(
             "execute_request",
@@ -97,7 +116,7 @@ class Kernel:
                 "silent": silent,
                 "store_history": not silent,
                 "user_expressions": {},
-                "allow_stdin": False,
+                "allow_stdin": stdin,
                 "stop_on_error": True,
             },
             metadata={"cellId": cell_id} if cell_id else {},
@@ -105,10 +124,12 @@ class Kernel:
         self.client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
-    def finish(self, request: str, *, timeout: float = 60) -> Executed:
+    def finish(
+        self, request: str, *, timeout: float = 60, meanwhile: Callable[[], object] = bool
+    ) -> Executed:
         """Collect what the cell does until the kernel is idle again and has replied."""
         done = Executed(began=time.monotonic())
-        self.collect(request, done, until=lambda: bool(done.ended), timeout=timeout)
+        self.collect(request, done, meanwhile, timeout)
         while True:
             reply = self.client.get_shell_msg(timeout=timeout)
             if reply["parent_header"].get("msg_id") == request:
@@ -120,10 +141,13 @@ class Kernel:
         done.traceback = content.get("traceback", [])
         return done
 
-    def collect(self, request: str, done: Executed, *, until: Any, timeout: float) -> None:
-        """Read messages into ``done`` until ``until()`` is true."""
+    def collect(
+        self, request: str, done: Executed, meanwhile: Callable[[], object], timeout: float
+    ) -> None:
+        """Read messages into ``done`` until the cell is over."""
         deadline = time.monotonic() + timeout
-        while not until():
+        while not done.ended:
+            meanwhile()
             try:
                 message = self.client.get_iopub_msg(timeout=0.2)
             except Empty:

@@ -55,7 +55,7 @@ def run(options: Options) -> Outcome:
             "first_answer",
             "a fresh kernel: load or import, then one answer from an instant backend",
             variants,
-            rounds=options.rounds or (2 if options.quick else 7),
+            rounds=options.rounds or (2 if options.quick else 11),
             seconds=25 if options.quick else 120,
             warm_up=not options.quick,
         )

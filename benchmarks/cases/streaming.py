@@ -102,7 +102,7 @@ def run(options: Options) -> Outcome:
             f" {duration:g} s; messages that draw, and their content as JSON",
             variants,
             rounds=options.rounds or (1 if options.quick else 4),
-            seconds=20 if options.quick else 190,
+            seconds=20 if options.quick else 180,
             warm_up=False,
         )
 

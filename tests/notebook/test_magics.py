@@ -129,3 +129,30 @@ def test_configuration_from_ipythons_own_file(tmp_path: Path) -> None:
         env={"IPYTHONDIR": str(tmp_path / "ipython")},
     )
     assert "would ask  qwen2.5-coder-0.5b on local" in out
+
+
+@pytest.mark.kernel
+def test_a_key_is_typed_unseen_and_kept_after_consent(
+    kernel: Kernel, home: Path, google_server, configure
+) -> None:
+    server = google_server(Answer(text="fine"), key="AIzaTYPEDtypedTYPEDtyped")
+    configure(
+        f"""
+        [backends.test]
+        kind = "google"
+        base_url = "{server.url}"
+        key_env = "SOME_KEY"
+        """
+    )
+    done = kernel.run("%gemini key test")
+    assert done.ename == "UsageError" and "SOME_KEY" in done.error
+    asked: list[tuple[str, bool]] = []
+    done = kernel.run_and_type(
+        "%gemini key test", lambda prompt, hidden: asked.append((prompt, hidden)) or
+        ("y" if asked[1:] else f" {server.key}\n")
+    )  # fmt: skip
+    assert done.status == "ok", done.error
+    assert [hidden for _, hidden in asked] == [True, False] and server.key not in done.text
+    (file,) = (home / "data").glob("keys*")
+    assert file.stat().st_mode & 0o077 == 0
+    assert kernel.run("%%gemini -m test:gemini-2.5-flash\nhello").status == "ok"

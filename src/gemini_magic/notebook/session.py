@@ -19,12 +19,18 @@ from gemini_magic.engine.request import build
 from gemini_magic.engine.run import POLL, Run
 from gemini_magic.engine.runlog import RunLog
 from gemini_magic.engine.targets import choose
-from gemini_magic.errors import GeminiMagicError, Interrupted, UsageError
+from gemini_magic.errors import (
+    GeminiMagicError,
+    Interrupted,
+    UsageError,
+    did_you_mean,
+    sentence,
+)
 from gemini_magic.notebook import display
 from gemini_magic.notebook.chat import Conversation, Conversations, Place
 from gemini_magic.notebook.footer import dry_run, footer, metadata
 from gemini_magic.notebook.namespace import Namespace
-from gemini_magic.types import CANCELLED, Reply, Target, digest, first_fence
+from gemini_magic.types import Reply, Target, digest, first_fence
 
 if TYPE_CHECKING:
     from gemini_magic.notebook.magics import GeminiMagic
@@ -122,16 +128,9 @@ class Session:
         notices = [*built.notices, *reply.notices, *self._news(run)]
         if chat is not None and run.error is None and not interrupted:
             notices += self._add_turn(chat, place, reply)
-        return self._conclude(cell, run, view, reply.replace(notices=tuple(notices)))
-
-    def _conclude(self, cell: GeminiCell, run: Run, view: display.View, reply: Reply) -> Reply:
-        """Draw and bind a reply; raises where it is not whole."""
-        self.last = reply
-        self._mark_streamed(reply)
-        view.close(reply, footer(reply), metadata(reply, digest(cell.template)))
-        if (name := cell.text("out")) is not None:
-            self.namespace.bind({name: reply})
-        if reply.finish_reason == CANCELLED or run.error is not None:
+        reply = reply.replace(notices=tuple(notices))
+        self._conclude(cell, reply, view)
+        if interrupted or run.error is not None:
             self._bind(reply)
             run.raise_error()
             kept = "what had come is kept in _" if reply.text else "nothing had come"
@@ -139,6 +138,14 @@ class Session:
         if cell.text("as") == "code" and (code := first_fence(reply.text)) is not None:
             self.shell.set_next_input(code)
         return reply
+
+    def _conclude(self, cell: GeminiCell, reply: Reply, view: display.View) -> None:
+        """Draw the end of a reply, and remember it."""
+        self.last = reply
+        self._mark_streamed(reply)
+        view.close(reply, footer(reply), metadata(reply, digest(cell.template)))
+        if (name := cell.text("out")) is not None:
+            self.namespace.bind({name: reply})
 
     def _add_turn(self, chat: Conversation, place: Place | None, reply: Reply) -> list[str]:
         """Make the reply a turn of the chat; what the user should know of it."""
@@ -199,7 +206,13 @@ class Session:
         changes nothing then.
         """
         config = self.refresh()
-        is_route = name == "default" or name in (*config.routes, *config.backends, *config.presets)
+        routes = ("default", *config.routes, *config.backends, *config.presets)
+        is_route = name in routes
+        if not is_route and (hint := did_you_mean(name, routes)):
+            raise UsageError(
+                f"there is no backend or route {name!r}; nothing changed.",
+                f"{sentence(hint)} A model of that name: %{self.magic.name} use BACKEND:{name}",
+            )
         before = self.magic.model, self.magic.route
         self.magic.model, self.magic.route = (None, name) if is_route else (name, before[1])
         try:
@@ -283,11 +296,11 @@ def _follow(run: Run, view: display.View) -> bool:
 
 
 class _as_interrupted:
-    """Turns an interrupt that came before anything was sent into a short error."""
+    """Turns an interrupt outside of an answer into a short error."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
         if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
-            raise Interrupted("you stopped it; nothing was sent.") from None
+            raise Interrupted("you stopped it.") from None
