@@ -42,6 +42,11 @@ PAYLOADS: dict[str, str] = {
     "math-bbox": "$\\bbox[background:url(CANARY/bbox)]{x} \\bbox[5px, border:2px solid red]{y}$",
     "math-bbox-fixed": "$$\\bbox[position:fixed;top:0;left:0;width:100vw;height:100vh;background:red]{x}$$",
     "math-unicode-css": "$\\unicode[.5,.5,x;background:url(CANARY/unicode2)]{65}$ $\\unicode[x;position:fixed]{66}$",
+    "math-entity": (
+        "&#36;&#92;unicode[.5,.5,x;background:url(CANARY/entity1)]{65}&#36; and "
+        "$&#92;unicode[.5,.5,x;background:url(CANARY/entity2)]{65}$ and "
+        "&dollar;&bsol;&#x75;nicode[.5,.5,x;background:url(CANARY/entity3)]{65}&dollar;"
+    ),
     "math-unicode": "$\\unicode[.5,.5,'x;background:url(CANARY/unicode)']{65} \\unicode{x3C}img\\unicode{62}$",
     "math-require": f"$\\require{{html}}\\href{{javascript:{_RUN}}}{{x}} \\require{{action}}$",
     "math-let": f"$\\let\\h\\href \\h{{javascript:{_RUN}}}{{x}} \\def\\g{{\\href}} \\g{{javascript:x}}{{y}}$",

@@ -90,7 +90,7 @@ def test_a_plain_answer_stays_as_it_is() -> None:
         # Links
         ("[a](javascript:x)", "[a] (javascript:x)"),
         ("[a](JaVa\tScript:x)", "[a] (JaVa\tScript:x)"),
-        ("[a](&#106;avascript:x)", "[a] (&#106;avascript:x)"),
+        ("[a](&#106;avascript:x)", "[a] (&amp;#106;avascript:x)"),
         ("[a](javascript&colon;x)", "[a] (javascript&colon;x)"),
         ("[a](\n javascript:x)", "[a] (\n javascript:x)"),
         ("[a](data:text/html,x)", "[a] (data:text/html,x)"),
@@ -253,7 +253,8 @@ def test_it_is_quick() -> None:
         *"[(`<$!~*\\>&|@\"\n\t ", "![", "](", "[a](", "\n[", "[\n", "[\\[", "- ", "> ", "1. ", "x`",
         "[ ] ", "`a` ", "\\\\(", "\\begin{a}", "$$", "https://", "<https://", "[](https://a(", "a(",
         "[](#(", "![](x(", '![a](x "', '[a](# "', "[a]: x\n", "[a]: #\n", "```\n", "   ```\n",
-        "``` ", "1. ```\n", "> a\nb\n", "- a\n  ", " - ", "``a`` ", "\n`[a]", "@@1", "www.", "~~~\n$\n",
+        "``` ", "1. ```\n", "> a\nb\n", "- a\n  ", " - ", "``a`` ", "\n`[a]", "@@1", "www.",
+        "~~~\n$\n",
     ],
 )  # fmt: skip
 def test_no_input_takes_long(unit: str) -> None:
@@ -262,3 +263,10 @@ def test_no_input_takes_long(unit: str) -> None:
     safe = sanitise(text)
     assert time.process_time() - start < 3  # 0.4 s at worst when measured
     assert sanitise(safe) == safe
+
+
+def test_a_reference_to_a_character_of_tex_is_none() -> None:
+    assert sanitise("&#36;&#92;unicode{65}&dollar;") == "&amp;#36;&amp;#92;unicode{65}&amp;dollar;"
+    assert sanitise(r"$\&#x75;nicode{65}$") == r"$\&amp;#x75;nicode{65}$"
+    same = "a &amp; b &lt; c &copy; &nbsp; &eacute; &#8212; AT&T; &unknown; x&y"
+    assert sanitise(same) == same

@@ -25,6 +25,7 @@ tests/notebook/test_sanitise_fuzz.py holds all this against Lab's own code.
 from __future__ import annotations
 
 import copy
+import html
 import re
 
 __all__ = ["Sanitiser", "sanitise"]
@@ -60,6 +61,10 @@ _PLACEHOLDER = re.compile(r"@(?=\\?@\d)")  # removeMath's own marks: a forged on
 _TEX = re.compile(
     r"\\(?=(?:href|url|require|style|cssId|class|data|mmlToken|includegraphics|unicode)(?![A-Za-z]))"
 )
+
+# A character reference; MathJax reads the page's text, in which they are characters again.
+_REFERENCE = re.compile(r"&(?=(#\d{1,7};|#[xX][0-9a-fA-F]{1,6};|[A-Za-z]\w{1,31};))")
+_TEX_CHARACTER = re.compile(r"[\\$A-Za-z0-9]")
 
 # Inline.
 _CODE_SPAN = re.compile(
@@ -393,6 +398,11 @@ def _inline(text: str, quotes: bool, allow_remote_images: bool) -> str:
     def bare(m: re.Match[str]) -> str:
         return _URL_MATH.sub(lambda c: f"%{ord(c[0]):02X}", m[0]) if quotes else m[0]
 
+    def reference(m: re.Match[str]) -> str:
+        meant = html.unescape(f"&{m[1]}")
+        return "&amp;" if len(meant) <= 2 and _TEX_CHARACTER.search(meant) else "&"
+
+    text = _REFERENCE.sub(reference, text)
     text = _AUTOLINK.sub(r"[\1](\1)", text)
     text = _IMAGE.sub(image, text)
     text = re.sub(r"!(?=\[)", bang, text)
