@@ -18,6 +18,7 @@ from gemini_magic.types import (
     BackendEvent,
     Ended,
     Message,
+    Part,
     Request,
     TextDelta,
     ThoughtDelta,
@@ -95,6 +96,9 @@ class GoogleBackend:
 
     def warm_up(self) -> None:
         self._client()
+        question = Request((Message("user", (Part(text="?"),)),))
+        _contents(question.messages)  # builds the models that pydantic builds with their first use
+        _config(question, "")
 
     async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         usage, finish, version = Usage(), "", None

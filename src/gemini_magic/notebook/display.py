@@ -157,7 +157,8 @@ class NotebookView:
         self._status = ""
 
     def close(self, reply: Reply, footer: str, metadata: dict[str, Any]) -> None:
-        data = reply_data(reply, self._form, remote_images=self._remote_images)
+        cleaned = self._sanitiser.markdown if len(reply.text) == self._length else None
+        data = reply_data(reply, self._form, remote_images=self._remote_images, cleaned=cleaned)
         draw_reply(self._output, data, footer, {"gemini_magic": metadata})
 
     def abandon(self) -> None:
@@ -176,29 +177,33 @@ def draw_reply(
     output.beside({"text/plain": footer, "text/html": f'<div style="{style}">{text}</div>'})
 
 
-def reply_data(reply: Reply, form: str, *, remote_images: bool = False) -> dict[str, Any]:
-    """A whole answer as MIME data; as the form asks, where the answer allows it."""
+def reply_data(
+    reply: Reply, form: str, *, remote_images: bool = False, cleaned: str | None = None
+) -> dict[str, Any]:
+    """A whole answer as MIME data; as the form asks, where the answer allows it.
+
+    ``cleaned`` is its sanitised Markdown, where that is there already.
+    """
     if form == "json":
         try:
             return {"application/json": reply.json, "text/plain": readable(reply.text)}
         except (ValueError, RecursionError):
             form = "text"
+    mark = _MARKS.get(reply.finish_reason, "")
     if form == "text":
-        return {"text/plain": readable(reply.text) + _mark(reply, "{}")}
-    mark = _mark(reply, "\n\n*{}*")
-    return _markdown(
-        sanitise(reply.text, allow_remote_images=remote_images) + mark, reply.text + mark
-    )
+        return {"text/plain": readable(reply.text) + (f" … {mark}" if mark else "")}
+    if cleaned is None:
+        cleaned = sanitise(reply.text, allow_remote_images=remote_images)
+    mark = f"\n\n*… {mark}*" if mark else ""
+    return _markdown(cleaned + mark, reply.text + mark)
+
+
+#: What tells a partial answer from a whole one.
+_MARKS = {CANCELLED: "(interrupted)", CUT: "(cut off)"}
 
 
 def _markdown(markdown: str, plain: str) -> dict[str, Any]:
     return {"text/markdown": markdown, "text/plain": readable(plain)}
-
-
-def _mark(reply: Reply, form: str) -> str:
-    """What tells a partial answer from a whole one."""
-    mark = {CANCELLED: " … (interrupted)", CUT: " … (cut off)"}.get(reply.finish_reason)
-    return form.format(mark.strip() if form != "{}" else mark) if mark else ""
 
 
 class TerminalView:
@@ -222,7 +227,8 @@ class TerminalView:
         if self._form == "json" and reply.text:
             sys.stdout.write(readable(reply.text))
             self._written = True
-        sys.stdout.write(_mark(reply, "{}") + "\n" * self._written + f"[{footer}]\n")
+        mark = _MARKS.get(reply.finish_reason, "")
+        sys.stdout.write((f" … {mark}" if mark else "") + "\n" * self._written + f"[{footer}]\n")
         sys.stdout.flush()
 
     def abandon(self) -> None:
