@@ -13,7 +13,7 @@ from gemini_magic.backends.base import Backend
 from gemini_magic.config import Backend as Service
 from gemini_magic.config import Config
 from gemini_magic.errors import MissingKey
-from gemini_magic.quota.diagnosis import Asked
+from gemini_magic.quota.asked import Asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from gemini_magic.errors import (
     WireError,
     WirePhase,
 )
-from gemini_magic.quota.diagnosis import Asked, diagnose
+from gemini_magic.quota.asked import Asked
 from gemini_magic.types import (
     CANCELLED,
     CUT,
@@ -89,9 +89,9 @@ class Engine:
                     return await ask(client)
             except TimeoutError:
                 silent = WireError("headers", detail=f"no answer within {timeout:g} s")
-                raise diagnose(silent, asked) from None
+                raise _told(silent, asked) from None
             except WireError as error:
-                raise diagnose(error, asked) from None
+                raise _told(error, asked) from None
 
         future = self._submit(work())
         try:
@@ -178,7 +178,7 @@ class Engine:
         except TimeoutError:
             phase: WirePhase = "stream" if run.draft.texts else "headers"
             detail = f"nothing came for {timeout:g} s"
-            return diagnose(WireError(phase, detail=detail), asked), CUT
+            return _told(WireError(phase, detail=detail), asked), CUT
         except WireError as wire:
             return await self._explain(wire, asked), CUT
         except GeminiMagicError as known:
@@ -191,7 +191,7 @@ class Engine:
         return _judge(reason, any(map(bool, run.draft.texts)), asked), reason
 
     async def _explain(self, wire: WireError, asked: Asked) -> GeminiMagicError:
-        error = diagnose(wire, asked)
+        error = _told(wire, asked)
         if not isinstance(error, UnknownModel):
             return error
         try:
@@ -200,7 +200,14 @@ class Engine:
                 names = [model.name for model in await backend.models()]
         except (TimeoutError, WireError, GeminiMagicError):
             return error
-        return diagnose(wire, asked.knowing(names))
+        return _told(wire, asked.knowing(names))
+
+
+def _told(failure: WireError, asked: Asked) -> GeminiMagicError:
+    """The user's error; what finds it is loaded with the first failure."""
+    from gemini_magic.quota.diagnosis import diagnose
+
+    return diagnose(failure, asked)
 
 
 def _may_help(following: Target, error: GeminiMagicError) -> bool:

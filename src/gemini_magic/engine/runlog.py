@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gemini_magic.types import Reply, Request, digest
+
+if TYPE_CHECKING:
+    import sqlite3
 
 #: Runs that are kept; the oldest go first.
 KEEP = 5_000
@@ -35,6 +36,14 @@ CREATE TABLE IF NOT EXISTS runs (
 );
 CREATE INDEX IF NOT EXISTS runs_by_request ON runs (request);
 """
+_INSERT = (
+    "INSERT INTO runs (time, request, template, sent, backend, model, model_version,"
+    " finish_reason, seconds, usage, text) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+)
+_FIND = (
+    "SELECT time, request, template, sent, backend, model, finish_reason, text"
+    " FROM runs WHERE request = ? ORDER BY id DESC LIMIT 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +61,15 @@ class Logged:
 
 
 class RunLog:
-    """A SQLite file, readable by its owner alone. What goes wrong with it never stops a run."""
+    """A SQLite file, readable by its owner alone. What goes wrong with it never stops a run.
+
+    One connection is kept open, until the file is another; a forked child opens its own.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()
+        self._kept: tuple[tuple[int, int], sqlite3.Connection] | None = None
 
     def add(self, reply: Reply, template: str) -> None:
         """Log a run that is over. ``template`` is the SHA-256 of its cell's template."""
@@ -74,36 +88,49 @@ class RunLog:
             json.dumps(asdict(reply.usage)),
             reply.text,
         )
-        with suppress(sqlite3.Error, OSError), self._open() as database:
-            database.execute(
-                "INSERT INTO runs (time, request, template, sent, backend, model, model_version,"
-                " finish_reason, seconds, usage, text) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                row,
-            )
-            database.execute("DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - ?", (KEEP,))
+        import sqlite3
+
+        with self._lock:
+            try:
+                with self._open() as database:
+                    database.execute(_INSERT, row)
+                    database.execute(
+                        "DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - ?", (KEEP,)
+                    )
+            except (sqlite3.Error, OSError):
+                self._kept = None
 
     def find(self, request: str) -> Logged | None:
         """The newest run of the request with this digest."""
         if not self._path.exists():
             return None
-        with self._open() as database:
-            row = database.execute(
-                "SELECT time, request, template, sent, backend, model, finish_reason, text"
-                " FROM runs WHERE request = ? ORDER BY id DESC LIMIT 1",
-                (request,),
-            ).fetchone()
+        with self._lock:
+            row = self._open().execute(_FIND, (request,)).fetchone()
         if row is None:
             return None
         when, digest_, template, sent, *rest = row
         return Logged(when, digest_, template, json.loads(sent), *rest)
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open(self) -> sqlite3.Connection:
+        if self._kept is not None and self._kept[0] == self._identity():
+            return self._kept[1]
+        import sqlite3
+
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        with closing(sqlite3.connect(self._path, timeout=2)) as database, database:
-            database.executescript(_SCHEMA)
-            yield database
+        database = sqlite3.connect(self._path, timeout=2, check_same_thread=False)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last runs
+        database.executescript(_SCHEMA)
+        self._kept = (self._identity(), database)
+        return database
+
+    def _identity(self) -> tuple[int, int]:
+        """This process and the file that is there now (inode, 0 where there is none)."""
+        try:
+            return os.getpid(), self._path.stat().st_ino
+        except OSError:
+            return os.getpid(), 0
 
 
 def _loggable(request: Request) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gemini_magic import catalog, errors
 from gemini_magic.errors import GeminiMagicError, WireError, sentence
 from gemini_magic.keys import SHOWN, Secret, redact
 from gemini_magic.quota import bodies
+from gemini_magic.quota.asked import Asked
 
 #: How much of a service's own words is shown, in characters.
 _MOST = 160
@@ -61,32 +62,6 @@ _STATUS_OF = {
     "overloaded_error": 503,
     "DEADLINE_EXCEEDED": 504,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Whom we asked, as far as an error's text needs it.
-
-    ``host`` is the service's host; ``key_from`` says where the key was found, and ``secret`` is
-    the key, so that it can be cut out; ``known`` are the service's models, for suggestions.
-    """
-
-    backend: str
-    host: str = ""
-    key_from: str = ""
-    model: str = ""
-    known: tuple[str, ...] = ()
-    secret: Secret | None = None
-
-    def of(self, model: str) -> Asked:
-        return replace(self, model=model)
-
-    def knowing(self, names: Sequence[str]) -> Asked:
-        return replace(self, known=tuple(names))
-
-    @property
-    def label(self) -> str:
-        return f"{self.model} on {self.backend}" if self.model else self.backend
 
 
 @dataclass(frozen=True, slots=True)

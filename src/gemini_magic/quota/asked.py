@@ -1,0 +1,37 @@
+"""Whom we asked: what an error about a service has to name.
+
+Apart from ``diagnosis``, which is loaded with the first failure only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gemini_magic.keys import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom we asked, as far as an error's text needs it.
+
+    ``host`` is the service's host; ``key_from`` says where the key was found, and ``secret`` is
+    the key, so that it can be cut out; ``known`` are the service's models, for suggestions.
+    """
+
+    backend: str
+    host: str = ""
+    key_from: str = ""
+    model: str = ""
+    known: tuple[str, ...] = ()
+    secret: Secret | None = None
+
+    def of(self, model: str) -> Asked:
+        return replace(self, model=model)
+
+    def knowing(self, names: Sequence[str]) -> Asked:
+        return replace(self, known=tuple(names))
+
+    @property
+    def label(self) -> str:
+        return f"{self.model} on {self.backend}" if self.model else self.backend
