@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -79,7 +80,8 @@ class Run:
     def __init__(self, request: Request) -> None:
         self.draft = Draft(request)
         self.error: GeminiMagicError | BaseException | None = None
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._events: deque[Event] = deque()
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._over = False
         self._ended = threading.Event()
         self._future: Future[None] | None = None
@@ -91,13 +93,15 @@ class Run:
 
     def emit(self, event: Event) -> None:
         self.draft.take(event)
-        self._events.put(event)
+        self._events.append(event)
+        if not isinstance(event, Started):  # nobody need wake up for it
+            self._news.put(None)
 
     def end(self, reply: Reply, error: BaseException | None = None) -> None:
         self.error = error
-        self._events.put(Finished(reply))
-        self._events.put(None)
+        self._events.append(Finished(reply))
         self._ended.set()
+        self._news.put(None)
 
     # --- the face's side ---
 
@@ -106,15 +110,15 @@ class Run:
 
         Once all were handed out, ``over`` is true.
         """
-        events: list[Event] = []
         try:
-            event = self._events.get(timeout=timeout) if timeout > 0 else self._events.get_nowait()
-            while event is not None:
-                events.append(event)
-                event = self._events.get_nowait()
-            self._over = True
+            self._news.get(timeout=timeout) if timeout > 0 else self._news.get_nowait()
+            while True:
+                self._news.get_nowait()
         except queue.Empty:
             pass
+        over = self._ended.is_set()
+        events = [self._events.popleft() for _ in range(len(self._events))]
+        self._over = over
         return events
 
     @property
