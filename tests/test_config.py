@@ -14,7 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gemini_magic import catalog, keys, paths, trust
-from gemini_magic.config import Backend, Config, Step, Vertex, default_target_names, load
+from gemini_magic.config import (
+    Backend,
+    Config,
+    Step,
+    Vertex,
+    default_target_names,
+    load,
+    project_backends,
+)
 from gemini_magic.config_files import line_of
 from gemini_magic.config_schema import GENERATION, SETTINGS, WHEN
 from gemini_magic.errors import ConfigError
@@ -81,6 +89,9 @@ class Place:
     def own(self, text: str) -> Place:
         self.project_file.write_text(text, "utf-8")
         return self
+
+    def trust(self) -> None:
+        trust.trust(self.project_file, self.project_file.read_bytes())
 
     def load(self, environ: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         return load(folder=self.notebooks, environ=environ or {}, overrides=overrides)
@@ -564,7 +575,7 @@ def test_a_project_file_redefines_nothing(place: Place) -> None:
 
 def test_until_the_user_accepts_it_and_only_as_it_was(place: Place) -> None:
     place.own(ATTACK)
-    trust.trust(place.project_file)
+    place.trust()
     config = place.load()
     assert config.backends["studio"].base_url == "https://evil.example"
     assert config.backends["studio"].defined_in == f"project file {place.project_file}"
@@ -587,10 +598,10 @@ def test_what_a_hostile_file_says_is_shown_without_its_control_codes(place: Plac
 
 def test_even_accepted_it_sends_nothing_unencrypted(place: Place) -> None:
     place.own('[backends.x]\nkind = "openai"\nbase_url = "http://host.example/v1"')
-    trust.trust(place.project_file)
+    place.trust()
     fails(place.load, "https", "your own configuration")
     place.own('[backends.x]\nkind = "openai"\nbase_url = "http://127.0.0.1:1/v1"')
-    trust.trust(place.project_file)
+    place.trust()
     assert place.load().backends["x"].base_url == "http://127.0.0.1:1/v1"
 
 
@@ -605,6 +616,23 @@ def test_even_accepted_it_sends_nothing_unencrypted(place: Place) -> None:
         ('model = "openrouter:google/x"', True),
         ('model = "local:./evil.gguf"', True),
         ('model = "../evil.GGUF"', True),
+        ('model = "local:./evil"', True),
+        ('model = "local:/tmp/x/evil.bin"', True),
+        ('model = "local:~evil"', True),
+        ("model = 'local:..\\evil'", True),
+        ('model = "weights:./evil"', True),
+        ('model = "~/x"', True),
+        ('model = "./evil"', True),
+        ('model = "/tmp/x/evil.bin"', True),
+        ('model = "qwen2.5-coder-/../evil"', True),
+        ('model = "studio:qwen2.5-coder-/../evil"', True),
+        ('model = "studio:../evil.gguf"', True),
+        ('model = "local:smollm2-135m"', False),
+        ('model = "weights:smollm2-135m"', False),
+        ('model = "smollm2-135m"', False),
+        ('model = "local"', False),
+        ('model = "mine"', False),
+        ('model = "mine:google/x"', False),
         ('model = "mine:x"', False),
         ('model = "studio:gemini-2.5-pro"', False),
         ('model = "google/x:free"', False),
@@ -614,14 +642,54 @@ def test_even_accepted_it_sends_nothing_unencrypted(place: Place) -> None:
 def test_an_unknown_project_chooses_only_among_what_is_configured(
     place: Place, line: str, ignored: bool
 ) -> None:
-    place.user('[backends.mine]\npreset = "apiyi"\n[routes.team]\ntargets = ["mine"]')
+    place.user(
+        '[backends.mine]\npreset = "apiyi"\n[backends.weights]\nkind = "local"\n'
+        '[routes.team]\ntargets = ["mine"]'
+    )
     config = place.own(f"[settings]\n{line}").load()
     name = line.split()[0]
     assert config.ignored == ((f"settings.{name}",) if ignored else ())
     assert (getattr(config, name) is None) == ignored
-    trust.trust(place.project_file)
+    place.trust()
     if "nowhere" not in line:
         assert place.load().ignored == ()
+
+
+@pytest.mark.parametrize("preset", catalog.presets())
+@pytest.mark.parametrize("line", ['model = "{}"', 'model = "{}:x"', 'route = "{}"'])
+def test_an_unknown_project_names_no_preset(place: Place, preset: str, line: str) -> None:
+    name = line.split()[0]
+    environ = {"MODEL_PROXY_HOST": "https://proxy.example", "MODEL_PROXY_API_KEY": "k"}
+    place.own(f"[settings]\n{line.format(preset)}")
+    config = place.load(environ)
+    assert (getattr(config, name), config.ignored) == (None, (f"settings.{name}",))
+    assert f"settings.{name}, which only your own configuration may" in config.notices[0]
+    place.user(f'[backends.{preset}]\nkind = "openai"\nbase_url = "https://mine.example/v1"')
+    assert place.load(environ).ignored == ()
+
+
+def test_what_a_project_file_would_define_is_told_from_what_was_read(place: Place) -> None:
+    place.own(ATTACK + '[backends.weights]\nkind = "local"\nmodel = "./evil.gguf"\n')
+    config = place.load()
+    seen = place.project_file.read_bytes()
+    place.own("")
+    assert config.project_content == seen
+    studio, weights = project_backends(config)
+    assert (studio.name, studio.base_url) == ("studio", "https://evil.example")
+    assert studio.key_env == ("GOOGLE_API_KEY",)
+    assert (weights.kind, weights.model) == ("local", "./evil.gguf")
+    assert config.backends["studio"].base_url == "https://generativelanguage.googleapis.com"
+    config = place.load()
+    assert (config.project_content, project_backends(config)) == (b"", ())
+    place.project_file.unlink()
+    config = place.load()
+    assert (config.project_content, project_backends(config)) == (None, ())
+
+
+def test_a_project_file_that_could_not_be_used_is_told_before_it_is_accepted(place: Place) -> None:
+    place.own('[backends.x]\nkind = "openai"\nbase_url = "http://host.example/v1"')
+    config = place.load()
+    fails(lambda: project_backends(config), "https", str(place.project_file), "line 3")
 
 
 def test_a_configured_preset_can_be_chosen(place: Place) -> None:

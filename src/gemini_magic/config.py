@@ -20,7 +20,15 @@ from gemini_magic.config_layers import Layer, Pairs
 from gemini_magic.config_schema import Mismatch
 from gemini_magic.errors import ConfigError, did_you_mean
 
-__all__ = ["Backend", "Config", "Step", "Vertex", "default_target_names", "load"]
+__all__ = [
+    "Backend",
+    "Config",
+    "Step",
+    "Vertex",
+    "default_target_names",
+    "load",
+    "project_backends",
+]
 
 
 class Step(NamedTuple):
@@ -39,8 +47,8 @@ class Config:
 
     ``route`` and ``model`` are None where nobody chose one. ``presets`` are services that are not
     configured but known by name; to name one is the user's say-so for that use. ``sources`` says
-    for people where each setting comes from. ``ignored`` are the dotted names of what
-    ``project_file`` holds beyond what it may, until the user accepts the file.
+    for people where each setting comes from. ``project`` is the project's file as it was read,
+    ``ignored`` the dotted names of what it holds beyond what it may, until the user accepts it.
     """
 
     backends: Mapping[str, Backend]
@@ -62,8 +70,18 @@ class Config:
     notices: tuple[str, ...]
     sources: Mapping[str, str]
     folder: Path
-    project_file: Path | None
+    project: Document | None
     ignored: tuple[str, ...]
+
+    @property
+    def project_file(self) -> Path | None:
+        """The project's file, accepted or not."""
+        return self.project.path if self.project else None
+
+    @property
+    def project_content(self) -> bytes | None:
+        """What was read from it: what the user accepts, whatever it holds by now."""
+        return self.project.content if self.project else None
 
     @property
     def env_file(self) -> Path:
@@ -123,6 +141,20 @@ def default_target_names(
     return ("studio",) if answers else ("local",)
 
 
+def project_backends(
+    config: Config, environ: Mapping[str, str] | None = None
+) -> tuple[Backend, ...]:
+    """The backends that the project's file defines, as they are once the user accepts it.
+
+    Raises ConfigError where the file could not be used then.
+    """
+    if config.project is None:
+        return ()
+    layer = config_layers.from_project_file(config.project)
+    made = _backends([layer], None, os.environ if environ is None else environ, [])
+    return tuple(one for one in made.values() if one.defined_in == layer.source)
+
+
 def load(
     *,
     folder: Path | None = None,
@@ -178,7 +210,7 @@ def _build(
     routes = _routes(layers, backends, presets, notices)
 
     if project and not trusted:
-        layer, ignored = config_layers.from_unknown_file(project, set(routes), set(backends))
+        layer, ignored = config_layers.from_unknown_file(project, routes, backends)
         layers.append(layer)
         if ignored:
             notices.append(
@@ -203,7 +235,7 @@ def _build(
         notices=tuple(notices),
         sources=MappingProxyType(sources),
         folder=folder,
-        project_file=project.path if project else None,
+        project=project,
         ignored=ignored,
     )
     try:

@@ -67,7 +67,7 @@ class Document:
                 continue
             for key, value in content.items():
                 if name not in PROJECT or (name == "settings" and _is_ours(key)):
-                    beyond.append(f"{name}.{_printable(key)}")
+                    beyond.append(f"{name}.{printable(key)}")
                 else:
                     allowed.setdefault(name, {})[key] = value
         return allowed, tuple(beyond)
@@ -79,7 +79,7 @@ def _is_ours(setting: str) -> bool:
 
 def config_error(where: str, mismatch: Mismatch) -> ConfigError:
     """A Mismatch in the user's words."""
-    name = ".".join(map(_printable, mismatch.path))
+    name = ".".join(map(printable, mismatch.path))
     if mismatch.known:
         hint = did_you_mean(mismatch.path[-1], mismatch.known)
         choice = f"known here: {', '.join(mismatch.known)}"
@@ -87,7 +87,7 @@ def config_error(where: str, mismatch: Mismatch) -> ConfigError:
     return ConfigError(f"{where}: {name} should be {mismatch.expected}{mismatch.got}.")
 
 
-def _printable(key: str) -> str:
+def printable(key: str) -> str:
     """A key as it may be shown: a file could hold codes that a terminal obeys."""
     return key if key.isprintable() else ascii(key)
 

@@ -5,10 +5,11 @@ A project file that the user has not accepted may choose among what is configure
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gemini_magic import catalog
+from gemini_magic.config_backends import Backend
 from gemini_magic.config_files import Document, config_error
 from gemini_magic.config_schema import GENERATION, SETTINGS, Mismatch
 from gemini_magic.errors import ConfigError, did_you_mean, nearest
@@ -55,7 +56,7 @@ def from_project_file(document: Document) -> Layer:
 
 
 def from_unknown_file(
-    document: Document, routes: set[str], backends: set[str]
+    document: Document, routes: Collection[str], backends: Mapping[str, Backend]
 ) -> tuple[Layer, tuple[str, ...]]:
     """A project file that the user has not accepted, and the dotted names of what is ignored.
 
@@ -68,15 +69,30 @@ def from_unknown_file(
     beyond = []
     if "route" in settings and settings["route"] not in {"default", *routes, *backends}:
         beyond.append("route")
-    model = settings.get("model", "")
-    service, colon, _ = model.partition(":")
-    elsewhere = colon and service in catalog.presets() and service not in backends
-    if elsewhere or model.lower().endswith(".gguf"):
+    if "model" in settings and not _is_modest(settings["model"], backends):
         beyond.append("model")
     for name in beyond:
         del settings[name]
     names = ignored + tuple(f"settings.{name}" for name in beyond)
     return Layer(f"project file {document.path}", tables, document), names
+
+
+def _is_modest(model: str, backends: Mapping[str, Backend]) -> bool:
+    """Whether ``model`` leads to no backend that the user did not configure, and to no file.
+
+    A backend's name alone is a model, too (``engine.targets.choose``), and what follows it is
+    asked of other backends where the user chose the route.
+    """
+    service, _, name = model.partition(":")
+    if service not in backends:
+        if service in catalog.presets():
+            return False
+        service, name = "", model
+    if not any(mark in name for mark in "/\\~") and not name.lower().endswith(".gguf"):
+        return True
+    embedded = [backend for backend in backends.values() if backend.kind == "local"]
+    is_path = name.startswith((".", "/", "\\", "~"))
+    return not is_path and not any(one.name == service or one.has(name) for one in embedded)
 
 
 def from_environment(environ: Mapping[str, str], notices: list[str]) -> Iterator[Layer]:

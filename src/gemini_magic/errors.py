@@ -168,6 +168,17 @@ class Interrupted(GeminiMagicError, KeyboardInterrupt):
     """The user stopped the cell; what had come is kept."""
 
 
+class short_interrupts:
+    """Within it, an interrupt leaves as ``Interrupted``, two lines instead of a traceback."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
+            raise Interrupted("you stopped it.") from None
+
+
 WirePhase: TypeAlias = Literal["connect", "send", "headers", "stream"]
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from gemini_magic.errors import ConfigError
 
@@ -19,6 +19,9 @@ APP = "gemini_magic"
 
 #: The bits of a mode that let anyone but the owner in.
 OTHERS = 0o077
+
+#: Seconds between two tries to get a lock.
+_TICK = 0.05
 
 _POSIX = os.name == "posix"
 
@@ -139,36 +142,62 @@ def write_private(path: Path, content: bytes) -> None:
 def locked(path: Path) -> Iterator[None]:
     """Hold ``path`` against other threads and processes while it is read, changed and written.
 
-    The lock is a file beside it, never removed (removing it would let two holders in), and is
-    dropped by the system when its holder dies.
+    The lock is a file beside it, never removed (removing it would let two holders in).
     """
-    lock = private_folder(path.parent) / f".{path.name}.lock"
-    with open(lock, "a+b", opener=_open_private) as file:
-        _lock(file)
+    with held(private_folder(path.parent) / f".{path.name}.lock"):
         yield
 
 
-def _open_private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
+def _never() -> bool:
+    return False
+
+
+@contextmanager
+def held(lock: Path, given_up: Callable[[], bool] = _never) -> Iterator[bool]:
+    """Hold a lock file against all other threads and processes.
+
+    While another holds it, ``given_up`` is asked now and then; yields False once it says yes. The
+    system drops the lock when its holder dies, and a process forked meanwhile does not keep it.
+    """
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        while not (mine := _try_lock(handle)):
+            if given_up():
+                break
+            time.sleep(_TICK)
+        try:
+            yield mine
+        finally:
+            if mine:
+                _unlock(handle)
+    finally:
+        os.close(handle)
 
 
 if sys.platform == "win32":
+    import msvcrt
 
-    def _lock(file: Any) -> None:
-        import msvcrt
-        import time
+    def _try_lock(handle: int) -> bool:
+        os.lseek(handle, 0, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
 
-        while True:
-            try:
-                file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-                return
-            except OSError:
-                time.sleep(0.02)
+    def _unlock(handle: int) -> None:
+        os.lseek(handle, 0, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
 
 else:
+    import fcntl
 
-    def _lock(file: Any) -> None:
-        import fcntl
+    def _try_lock(handle: int) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # any other error would not pass by waiting
+            return False
+        return True
 
-        fcntl.flock(file, fcntl.LOCK_EX)
+    def _unlock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_UN)  # explicit: a forked copy of the handle would keep it

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 
 from gemini_magic import paths
-from gemini_magic.errors import ConfigError
 
 
 def is_trusted(path: Path, content: bytes) -> bool:
@@ -16,17 +15,12 @@ def is_trusted(path: Path, content: bytes) -> bool:
     return _accepted().get(_name(path)) == _hash(content)
 
 
-def trust(path: Path, content: bytes | None = None) -> str:
+def trust(path: Path, content: bytes) -> str:
     """Accept the project file ``path``; its SHA-256 in hex is returned.
 
-    ``content`` is what the user was shown (else the file is read now): should the file have
-    changed since, the new content stays unaccepted. Raises ConfigError if it cannot be read.
+    ``content`` is what the user was shown: should the file have changed since, the new content
+    stays unaccepted.
     """
-    if content is None:
-        try:
-            content = path.read_bytes()
-        except OSError as problem:
-            raise ConfigError(f"{path} cannot be read: {problem.strerror}.") from problem
     digest = _hash(content)
     with paths.locked(_file()):
         _write({**_load(_file()), _name(path): digest})

@@ -313,3 +313,27 @@ def test_a_service_that_repeats_the_key_is_not_quoted(server, engine: Engine) ->
     _, raised = drain(engine.stream(request(), [TARGET]))
     assert isinstance(raised, errors.InvalidKey) and server.key not in str(raised)
     assert "<key>" in str(raised)
+
+
+def test_targets_that_do_not_fit_are_passed_over(server, engine: Engine) -> None:
+    server.set_script([payloads.FREE_RPM, Answer(text="third")])
+    targets = [TARGET, Target("test", "gemini-3.8-flash", ("rpd",)), TARGET]
+    run = engine.stream(request(), targets)
+    assert drain(run)[1] is None and run.reply.text == "third"
+    assert len(server.generate_calls) == 2
+
+
+def test_no_redirect_is_followed(openai_server, google_server, configure) -> None:
+    other_openai, other_google = openai_server(key=""), google_server()
+    for kind, make, other in (
+        ("openai", openai_server, other_openai),
+        ("google", google_server, other_google),
+    ):
+        server = make(Failure(307, "", {"Location": f"{other.url}/elsewhere"}), key="k" * 20)
+        os.environ["TEST_KEY"] = "k" * 20
+        configure(
+            f'[backends.test]\nkind = "{kind}"\nbase_url = "{server.url}"\nkey_env = "TEST_KEY"\n'
+        )
+        engine = Engine(Connections(config.load(), os.environ))
+        assert isinstance(drain(engine.stream(request(), [TARGET]))[1], errors.BackendError)
+        assert len(server.generate_calls) == 1 and other.requests == []

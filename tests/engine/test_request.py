@@ -279,3 +279,13 @@ def test_a_long_prompt_is_built_in_a_moment() -> None:
     text = "{{ topic }} {{ {{a[ {{1}} x\n" * 4_000
     assert build(GeminiCell.of(text), Recorder()).notices
     assert time.process_time() - began < 6
+
+
+def test_half_a_character_is_refused_before_anything_is_sent() -> None:
+    for cell, names in (
+        ("%%gemini\nhello {{ x }}", {"x": "\ud800"}),
+        ("%%gemini --system {{x}}\nhello", {"x": "\udc80"}),
+    ):
+        with pytest.raises(UsageError) as caught:
+            request(cell, Recorder(**names))
+        assert "half a character (U+D" in caught.value.what and caught.value.next_step

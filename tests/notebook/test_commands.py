@@ -56,6 +56,7 @@ def test_backends_says_what_is_there(two, kernel: Kernel, monkeypatch) -> None:
     rows = {row.split()[0]: row for row in done.texts()[0].splitlines()[2:]}
     assert "yes" in rows["mine"] and "no: " in rows["proxy"] and "missing" in rows["studio"]
     assert "user file" in rows["mine"] and "built in" in rows["local"]
+    assert "no: " in rows["local"] and "not on this machine" in rows["local"]
     assert "<script" not in table
 
 
@@ -96,6 +97,7 @@ def test_doctor_finds_what_is_wrong_and_sends_only_when_told(two, kernel: Kernel
     assert "✗ mine does not accept the key" in text
     assert "✗ no key (looked for GOOGLE_API_KEY or GEMINI_API_KEY)" in text
     assert "run: %gemini key studio" in text
+    assert "→ run: %gemini local install" in text and "lists 0 models" not in text
     assert len(google.generate_calls) == 0 and len(proxy.generate_calls) == 1
     assert kernel.run("%gemini doctor nowhere").ename == "ConfigError"
 
@@ -134,3 +136,34 @@ def test_last_and_version_and_local(two, kernel: Kernel) -> None:
     assert "%gemini local install" in kernel.run("%gemini local").text
     assert kernel.run("%%gemini -m local\nhello").ename == "MissingWeights"
     assert kernel.run("%gemini local frobnicate").ename == "UsageError"
+
+
+def test_a_route_that_was_chosen_later_wins_over_a_model_that_was_not(
+    two, kernel: Kernel, home: Path
+) -> None:
+    file = home / "config" / "gemini_magic.toml"
+    file.write_text('[settings]\nmodel = "gemini-3.8-flash"\n' + file.read_text("utf-8"), "utf-8")
+    assert "on studio" in kernel.run("%%gemini --dry-run\nx").text
+    assert "qwen2.5-coder-0.5b on local" in kernel.run("%%gemini --route local --dry-run\nx").text
+    assert "gemini-2.5-flash on proxy" in kernel.run("%%gemini --route proxy --dry-run\nx").text
+    kernel.run("%gemini use local")
+    assert "qwen2.5-coder-0.5b on local" in kernel.run("%%gemini --dry-run\nx").text
+    assert (
+        "gemini-3.8-flash on studio" in kernel.run("%%gemini -m gemini-3.8-flash --dry-run\nx").text
+    )
+    kernel.run("%gemini use default")
+    assert "gemini-3.8-flash on studio" in kernel.run("%%gemini --dry-run\nx").text
+
+
+def test_an_ignored_project_file_is_told_even_where_the_cell_fails(two, kernel: Kernel) -> None:
+    Path("gemini_magic.toml").write_text(
+        f'[backends.extra]\nkind = "openai"\nbase_url = "{two[1].url}"\n', "utf-8"
+    )
+    done = kernel.run("%%gemini -m extra:x --quiet\nhello")
+    assert done.ename == "UsageError" and "%gemini trust" in done.text
+    assert "%gemini trust" not in kernel.run("%%gemini -m extra:x\nhello").text  # once
+
+
+def test_a_prompt_about_a_model_is_one_when_a_model_is_named(two, kernel: Kernel) -> None:
+    assert kernel.run("%%gemini\ngemini-2.5-flash").ename == "UsageError"
+    assert kernel.run("%%gemini -m mine:gemini-2.5-flash\ngemini-2.5-pro").status == "ok"

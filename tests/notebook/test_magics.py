@@ -156,3 +156,53 @@ def test_a_key_is_typed_unseen_and_kept_after_consent(
     (file,) = (home / "data").glob("keys*")
     assert file.stat().st_mode & 0o077 == 0
     assert kernel.run("%%gemini -m test:gemini-2.5-flash\nhello").status == "ok"
+
+
+def test_a_cell_can_be_typed_over_several_lines() -> None:
+    out = ipython(
+        "ip = get_ipython()",
+        "def state(): return [ip.input_transformer_manager.check_complete(text)[0] for text in"
+        " ('%%gemini', '%%gemini\\nhello', '%gemini hello', 'x = 1')]",
+        "before = state()",
+        "%load_ext gemini_magic",
+        "print(before == state(), state()[0])",
+    )
+    assert out.strip() == "True incomplete"
+
+
+def test_a_broken_configuration_does_not_disturb_loading(configure) -> None:
+    configure("[settings\n")
+    out = ipython(
+        "%load_ext gemini_magic",
+        "import threading",
+        "[t.join() for t in threading.enumerate() if 'warm-up' in t.name]",
+        env={"GEMINI_MAGIC_WARM_UP": "1"},
+    )
+    assert "Traceback" not in out and "gemini_magic" not in out
+
+
+def test_a_run_alive_at_exit_is_logged_in_silence(openai_server, configure, home: Path) -> None:
+    server = openai_server(Answer(chunks=["word "] * 100, delay=0.1), key="")
+    configure(f'[backends.test]\nkind = "openai"\nbase_url = "{server.url}"\n')
+    out = ipython(
+        "%load_ext gemini_magic",
+        "session = get_ipython().magics_manager.registry['GeminiMagic'].session",
+        "from gemini_magic.types import Message, Part, Request, Target",
+        "request = Request((Message('user', (Part('hello'),)),))",
+        "run = session.engine.stream(request, [Target('test', 'gemini-2.5-flash')])",
+        "import time",
+        "while not run.reply.text: time.sleep(0.01)",
+    )
+    assert out.strip() == ""
+    import sqlite3
+
+    with sqlite3.connect(home / "state" / "runs.db") as database:
+        rows = database.execute("SELECT finish_reason, text FROM runs").fetchall()
+    assert len(rows) == 1 and rows[0][0] == "CANCELLED" and rows[0][1].startswith("word ")
+
+
+@pytest.mark.kernel
+def test_help_names_the_magic_as_it_is_called() -> None:
+    with Kernel(env={"GEMINI_MAGIC_MAGIC_NAME": "gm"}) as kernel:
+        (page,) = kernel.run("%%gm?").payload
+        assert "%gm doctor" in page["data"]["text/plain"]

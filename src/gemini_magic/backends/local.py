@@ -52,6 +52,13 @@ class LocalBackend:
     def warm_up(self) -> None:
         importlib.import_module("openai")
 
+    def check(self, model: str = "") -> None:
+        """Raise MissingExtra, BackendError or MissingWeights where ``model`` ("" is the default)
+        cannot run here; starts nothing.
+        """
+        local_process.check_machine()  # first: no weights help a machine that cannot run them
+        self._spec(model)
+
     async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         """See ``Backend.stream``. Raises MissingWeights, MissingExtra, UnknownModel, UsageError or
         ConfigError before anything is sent; never downloads weights.

@@ -64,7 +64,10 @@ class OpenAIBackend:
                 api_key=self._key.reveal() if self._key else "no-key",
                 max_retries=0,
                 timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT),
-                http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if direct else None,
+                http_client=openai.DefaultAsyncHttpxClient(
+                    trust_env=not direct,
+                    follow_redirects=False,  # a prompt goes where the user said
+                ),
             )
             # The environment's OpenAI organisation is nobody else's business.
             if self.host != "api.openai.com":

@@ -11,11 +11,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from gemini_magic.paths import held as held
 
 _TICK = 0.05
 
@@ -95,64 +96,6 @@ def write(path: Path, child: Child) -> None:
 def touch(path: Path) -> None:
     """Say that the process is wanted; FileNotFoundError where it has gone."""
     os.utime(path)
-
-
-# --- locks --------------------------------------------------------------------------------------
-
-
-def _never() -> bool:
-    return False
-
-
-@contextmanager
-def held(path: Path, given_up: Callable[[], bool] = _never) -> Iterator[bool]:
-    """Hold a lock file against all other threads and processes.
-
-    While another holds it, ``given_up`` is asked now and then; yields False once it says yes. The
-    system drops the lock when its holder dies, and a process forked meanwhile does not keep it.
-    """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        while not (mine := _try_lock(handle)):
-            if given_up():
-                break
-            time.sleep(_TICK)
-        try:
-            yield mine
-        finally:
-            if mine:
-                _unlock(handle)
-    finally:
-        os.close(handle)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(handle: int) -> bool:
-        os.lseek(handle, 0, os.SEEK_SET)
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(handle: int) -> None:
-        os.lseek(handle, 0, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _try_lock(handle: int) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_UN)  # explicit: a forked copy of the handle would keep it
 
 
 # --- processes ----------------------------------------------------------------------------------

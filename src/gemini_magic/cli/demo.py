@@ -13,7 +13,9 @@ from typing import Any
 from gemini_magic.errors import GeminiMagicError
 from gemini_magic.notebook import local_command
 
-_MODEL = "qwen2.5-coder-0.5b"
+#: Seconds that a cell may take.
+_CELL_TIMEOUT = 600
+_ANOTHER = "name another: jupyter gemini demo NOTEBOOK.ipynb — or none, for the quickstart"
 
 
 def add_to(commands: Any) -> None:
@@ -26,17 +28,19 @@ def add_to(commands: Any) -> None:
 def demo(arguments: argparse.Namespace) -> None:
     """Install the weights if they are missing, execute the notebook, print what it shows.
 
-    Raises ``GeminiMagicError`` where a cell fails.
+    Raises ``GeminiMagicError`` where the file is no notebook or does not run to its end.
     """
     from gemini_magic.backends import weights
 
-    notebook = arguments.notebook or quickstart()
-    if weights.find(_MODEL) is None:
+    path = arguments.notebook or quickstart()
+    notebook = _read(path)
+    model = weights.default()
+    if weights.find(model) is None:
         print("The model is fetched once:")
-        local_command.install(None, _MODEL)
-    os.environ["GEMINI_MAGIC_MODEL"] = f"local:{_MODEL}"
-    _execute(notebook)
-    print(f"\nOpen it in JupyterLab: {_lab()} {_shown(notebook)}")
+        local_command.install(None, model)
+    os.environ["GEMINI_MAGIC_MODEL"] = f"local:{model}"
+    _execute(notebook, path)
+    print(f"\n{_open(path)}")
 
 
 def quickstart() -> Path:
@@ -46,15 +50,22 @@ def quickstart() -> Path:
     return inside if inside.exists() else package.parents[1] / "notebooks" / "quickstart.ipynb"
 
 
-def _execute(path: Path) -> None:
+def _read(path: Path) -> Any:
     import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
 
     try:
-        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except OSError as error:
-        raise GeminiMagicError(f"cannot read {path}: {error.strerror}.") from None
+        raise GeminiMagicError(f"cannot read {path}: {error.strerror}.", _ANOTHER) from None
+    except Exception:  # ValidationError, ValueError; AttributeError and more for other JSON
+        raise GeminiMagicError(f"{path} is not a Jupyter notebook.", _ANOTHER) from None
+
+
+def _execute(notebook: Any, path: Path) -> None:
+    """Run the notebook that was read from ``path``, and print it with its outputs."""
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     def before(cell: Any, cell_index: int) -> None:
         if cell.cell_type == "markdown":
@@ -68,7 +79,7 @@ def _execute(path: Path) -> None:
 
     client = NotebookClient(
         notebook,
-        timeout=600,
+        timeout=_CELL_TIMEOUT,
         kernel_name="python3",
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         resources={"metadata": {"path": str(path.parent)}},
@@ -78,7 +89,18 @@ def _execute(path: Path) -> None:
     try:
         client.execute()
     except CellExecutionError as error:
-        raise GeminiMagicError(f"a cell failed: {error.ename}: {error.evalue}") from None
+        what = f"a cell failed: {error.ename}: {error.evalue}"
+        raise GeminiMagicError(what, _open(path)) from None
+    except CellTimeoutError:
+        what = f"a cell took more than {_CELL_TIMEOUT} s, and was given up."
+        raise GeminiMagicError(what, _open(path)) from None
+    except DeadKernelError:
+        raise GeminiMagicError("the notebook's kernel has died.", _open(path)) from None
+    except NoSuchKernel as error:
+        raise GeminiMagicError(
+            f"there is no Jupyter kernel called {error.name}.",
+            f"run: {sys.executable} -m ipykernel install --sys-prefix",
+        ) from None
 
 
 def _text(output: Any) -> str:
@@ -88,6 +110,10 @@ def _text(output: Any) -> str:
     if output.output_type == "error":
         return "\n".join(output.traceback)
     return str(output.data.get("text/plain", ""))
+
+
+def _open(path: Path) -> str:
+    return f"Open it in JupyterLab: {_lab()} {_shown(path)}"
 
 
 def _lab() -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import TypeVar
 
 from gemini_magic import catalog
 from gemini_magic.backends.base import Backend, ModelInfo
@@ -17,6 +18,8 @@ from gemini_magic.types import Message, Part, Request, Settings
 
 #: Seconds that a service may take to list its models.
 TIMEOUT = 6.0
+
+T = TypeVar("T")
 
 _PACKAGES = {
     "google": ("google.genai", "google-genai", ""),
@@ -46,8 +49,19 @@ class Finding:
 
 def survey(engine: Engine, names: Sequence[str]) -> list[Found]:
     """How these backends are, all asked at once (models.list; no request of a quota)."""
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        return list(pool.map(lambda name: _found(engine, name), names))
+    return _at_once(lambda name: _found(engine, name), names)
+
+
+def _at_once(work: Callable[[str], T], names: Sequence[str]) -> list[T]:
+    """Do ``work`` for all names at the same time; an interrupt does not wait for its end."""
+    pool = ThreadPoolExecutor(max_workers=max(1, len(names)))
+    try:
+        futures = [pool.submit(work, name) for name in names]
+        while wait(futures, timeout=0.1).not_done:
+            pass  # short waits, so that an interrupt gets through on every platform
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _found(engine: Engine, name: str) -> Found:
@@ -57,7 +71,10 @@ def _found(engine: Engine, name: str) -> Found:
         where = key.where if key else ""
         if key is None and service.key_required:
             return Found(service, "", None, "no key")
-        list_models(engine, name)
+        if service.kind == "local":
+            _check_local(engine, name)
+        else:
+            list_models(engine, name)
     except GeminiMagicError as error:
         return Found(service, "", False, error.what)
     return Found(service, where, True)
@@ -70,6 +87,31 @@ def list_models(engine: Engine, name: str) -> Sequence[ModelInfo]:
         return await backend.models()
 
     return engine.call(name, ask, TIMEOUT)
+
+
+def list_all_models(
+    engine: Engine, names: Sequence[str]
+) -> list[Sequence[ModelInfo] | GeminiMagicError]:
+    """What each of these backends lists, or its error; all asked at once."""
+
+    def listed(name: str) -> Sequence[ModelInfo] | GeminiMagicError:
+        try:
+            return list_models(engine, name)
+        except GeminiMagicError as error:
+            return error
+
+    return _at_once(listed, names)
+
+
+def _check_local(engine: Engine, name: str) -> None:
+    """Raise unless the local model could run here now; starts nothing."""
+    from gemini_magic.backends.local import LocalBackend
+
+    async def ask(backend: Backend) -> None:
+        assert isinstance(backend, LocalBackend)
+        backend.check()
+
+    engine.call(name, ask, TIMEOUT)
 
 
 def examine(engine: Engine, name: str, *, send: bool) -> Iterator[Finding]:
@@ -98,23 +140,31 @@ def examine(engine: Engine, name: str, *, send: bool) -> Iterator[Finding]:
         yield Finding(False, f"no key (looked for {names})", f"run: %gemini key {name}")
         return
     try:
-        models = [model.name for model in list_models(engine, name)]
+        yield from _examine_models(engine, service)
     except GeminiMagicError as error:
         yield Finding(False, error.what, error.next_step)
         return
-    yield Finding(True, f"{service.base_url or 'this machine'} answers and lists {_count(models)}")
-    try:
-        target = choose(engine.connections.config, engine.connections.find_key, model=name)[0]
-    except GeminiMagicError as error:
-        yield Finding(False, error.what, error.next_step)
+    if send:
+        yield _send(engine, name)
+
+
+def _examine_models(engine: Engine, service: Service) -> Iterator[Finding]:
+    """Whether the backend answers and has its default model; raises where it does not answer."""
+    name = service.name
+    if service.kind == "local":
+        _check_local(engine, name)
+        yield Finding(
+            True, f"the weights of {service.model} are here, and this processor runs them"
+        )
         return
+    models = [model.name for model in list_models(engine, name)]
+    yield Finding(True, f"{service.base_url} answers and lists {_count(models)}")
+    target = choose(engine.connections.config, engine.connections.find_key, model=name)[0]
     if target.model in models or not models:
         yield Finding(True, f"default model {target.model}")
     else:
         hint = did_you_mean(target.model, models) or f"see: %gemini models {name}"
         yield Finding(False, f"it does not list its default model {target.model}", sentence(hint))
-    if send:
-        yield _send(engine, name)
 
 
 def _send(engine: Engine, name: str) -> Finding:

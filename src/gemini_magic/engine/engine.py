@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import atexit
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import Future
-from contextlib import aclosing
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
 from gemini_magic.backends.base import Backend
@@ -22,6 +22,7 @@ from gemini_magic.errors import (
     WireError,
     WirePhase,
 )
+from gemini_magic.locks import ProcessLock
 from gemini_magic.quota.asked import Asked
 from gemini_magic.types import (
     CANCELLED,
@@ -38,6 +39,8 @@ from gemini_magic.types import (
 
 #: Seconds that the search for a mistyped model's nearest names may take.
 _SUGGESTION_TIMEOUT = 3.0
+#: Seconds that a run may take, when the process ends, to close its connection and be logged.
+_LAST_WORDS = 3.0
 _HARMLESS = (STOP, MAX_TOKENS, "TOOL_CALLS", "CONTINUATION")
 
 T = TypeVar("T")
@@ -56,6 +59,9 @@ class Engine:
         self._log = log
         self._thread: loop.LoopThread | None = None
         self._running: set[Run] = set()
+        self._lock = ProcessLock()
+        self._closing = False
+        self._log_thread = ThreadPoolExecutor(1, "gemini_magic log")
         atexit.register(self.close)
 
     def stream(
@@ -113,18 +119,22 @@ class Engine:
         """Stop all runs; what they had is logged."""
         if self._thread is None or not loop.is_current(self._thread):
             return  # a forked child: the runs are the parent's
+        self._closing = True
         for run in list(self._running):
             run.cancel()
         for run in list(self._running):
-            run.wait(0.5)
+            run.wait(_LAST_WORDS)
+        atexit.unregister(self.close)
 
     # --- on the loop's thread ---
 
     def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        thread = loop.current()
-        if thread is not self._thread:  # the first time, or in a forked child
-            self._thread, self._running = thread, set()
-            self.connections.drop()
+        with self._lock:
+            thread = loop.current()
+            if thread is not self._thread:  # the first time, or in a forked child
+                self._thread, self._running = thread, set()
+                self._log_thread = ThreadPoolExecutor(1, "gemini_magic log")
+                self.connections.drop()
         return thread.submit(work)
 
     async def _answer(self, run: Run, targets: list[Target], timeout: float, cell: str) -> None:
@@ -132,25 +142,31 @@ class Engine:
         error: BaseException | None = None
         reason = CUT
         try:
-            for target, following in zip(targets, [*targets[1:], None], strict=True):
+            rest = list(targets)
+            while rest:
+                target = rest.pop(0)
                 failure, reason = await self._try(run, target, timeout)
                 error = failure
-                if failure is None or following is None or run.draft.texts:
+                if failure is None or run.draft.texts:
                     break
-                if not _may_help(following, failure):
-                    break
-                host = self.connections.host(following.backend)
-                run.emit(Switched(target, following, failure.what, host))
+                while rest and not _may_help(rest[0], failure):
+                    rest.pop(0)
+                if rest:
+                    host = self.connections.host(rest[0].backend)
+                    run.emit(Switched(target, rest[0], failure.what, host))
         except asyncio.CancelledError:
             error, reason = None, CANCELLED
         except BaseException as bug:
             error = bug
         finally:
             self._running.discard(run)
-            reply = run.draft.finish(reason)
+            reply = run.draft.snapshot(reason)
+            if self._log is not None and self._closing:
+                self._log(reply, cell)  # threads can no longer be given work
             run.end(reply, error)
-            if self._log is not None:
-                asyncio.get_running_loop().run_in_executor(None, self._log, reply, cell)
+            if self._log is not None and not self._closing:
+                with suppress(RuntimeError):  # the process began to end this very moment
+                    self._log_thread.submit(self._log, reply, cell)
 
     async def _try(
         self, run: Run, target: Target, timeout: float

@@ -54,9 +54,24 @@ def build(
         settings=Settings(**{**(presets or {}), **settings_of(cell.options)}),
         schema=_schema(schema, evaluate) if schema is not None else None,
     )
+    _check_characters(request)
     alone = [] if cell.flag("raw") else template.left_alone(cell.template)
     notices = (f"sent as typed, not a placeholder: {', '.join(alone[:3])}",) if alone else ()
     return Built(request, notices)
+
+
+def _check_characters(request: Request) -> None:
+    """Refuse what has no UTF-8: half a character, as ``surrogateescape`` leaves them."""
+    texts = [request.system or "", request.schema or ""]
+    try:
+        for text in (*texts, *(message.text for message in request.messages)):
+            text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the prompt holds half a character (U+{ord(error.object[error.start]):04X}), which "
+            "cannot be sent; nothing was sent.",
+            'Mend it: text.encode("utf-8", "replace").decode()',
+        ) from None
 
 
 def fill(segments: Sequence[Segment], evaluate: Evaluate) -> tuple[Part, ...]:

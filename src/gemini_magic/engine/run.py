@@ -39,6 +39,7 @@ class Draft:
     notices: list[str] = field(default_factory=list)
     reply: Reply = field(default_factory=Reply)
     began: float = field(default_factory=time.monotonic)
+    before: int = 0  # how many notices there were when the present target was asked
 
     def take(self, event: Event) -> None:
         match event:
@@ -49,25 +50,27 @@ class Draft:
             case Notice(text):
                 self.notices.append(text)
             case Switched(old, new, why, host):
+                self.thoughts.clear()
+                del self.notices[self.before :]  # they were about the old one
                 self.notices.append(
                     f"{new.backend} ({host}) was asked because {old.backend}: {why}"
                 )
             case Started(target):
+                self.before = len(self.notices)
                 self.reply = self.reply.replace(target=target)
             case _:
                 pass
 
-    def finish(self, reason: str, **changes: object) -> Reply:
-        self.reply = self.reply.replace(
+    def snapshot(self, reason: str) -> Reply:
+        """The reply as it would be if it ended now, for this reason."""
+        return self.reply.replace(
             text="".join(self.texts),
             thoughts="".join(self.thoughts),
             notices=tuple(dict.fromkeys(self.notices)),
             request=self.request,
             finish_reason=reason,
             seconds=time.monotonic() - self.began,
-            **changes,
         )
-        return self.reply
 
 
 class Run:
@@ -98,7 +101,7 @@ class Run:
             self._news.put(None)
 
     def end(self, reply: Reply, error: BaseException | None = None) -> None:
-        self.error = error
+        self.draft.reply, self.error = reply, error
         self._events.append(Finished(reply))
         self._ended.set()
         self._news.put(None)
@@ -154,12 +157,4 @@ class Run:
     @property
     def reply(self) -> Reply:
         """The reply; partial until the run is over."""
-        if self._ended.is_set():
-            return self.draft.reply
-        return Reply(
-            text="".join(self.draft.texts),
-            thoughts="".join(self.draft.thoughts),
-            finish_reason=CANCELLED,
-            target=self.draft.reply.target,
-            request=self.draft.request,
-        )
+        return self.draft.reply if self._ended.is_set() else self.draft.snapshot(CANCELLED)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gemini_magic import paths
+from gemini_magic.locks import ProcessLock
 from gemini_magic.types import Reply, Request, digest
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 #: Runs that are kept; the oldest go first.
 KEEP = 5_000
-#: Data in a request longer than this (in base64 characters) is logged by its hash only.
-_LARGEST_DATA = 100_000
+#: The size of the log in bytes from which on the older half goes.
+LARGEST = 200_000_000
+#: A part of a request longer than this (in characters) is logged by its hash only.
+_LARGEST_PART = 200_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     id INTEGER PRIMARY KEY,
@@ -40,6 +43,7 @@ _INSERT = (
     "INSERT INTO runs (time, request, template, sent, backend, model, model_version,"
     " finish_reason, seconds, usage, text) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 )
+_FORGET = "DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - ?"
 _FIND = (
     "SELECT time, request, template, sent, backend, model, finish_reason, text"
     " FROM runs WHERE request = ? ORDER BY id DESC LIMIT 1"
@@ -68,7 +72,7 @@ class RunLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._kept: tuple[tuple[int, int], sqlite3.Connection] | None = None
 
     def add(self, reply: Reply, template: str) -> None:
@@ -94,10 +98,8 @@ class RunLog:
             try:
                 with self._open() as database:
                     database.execute(_INSERT, row)
-                    database.execute(
-                        "DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - ?", (KEEP,)
-                    )
-            except (sqlite3.Error, OSError):
+                    database.execute(_FORGET, (self._room(database),))
+            except (sqlite3.Error, OSError, ValueError):
                 self._kept = None
 
     def find(self, request: str) -> Logged | None:
@@ -116,14 +118,24 @@ class RunLog:
             return self._kept[1]
         import sqlite3
 
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        paths.private_folder(self._path.parent)
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        os.chmod(self._path, 0o600)
         database = sqlite3.connect(self._path, timeout=2, check_same_thread=False)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last runs
         database.executescript(_SCHEMA)
         self._kept = (self._identity(), database)
         return database
+
+    def _room(self, database: sqlite3.Connection) -> int:
+        """How many runs may stay: half as many once the file is too large."""
+        pages = database.execute("PRAGMA page_count").fetchone()[0]
+        free = database.execute("PRAGMA freelist_count").fetchone()[0]
+        size = (pages - free) * database.execute("PRAGMA page_size").fetchone()[0]
+        if size <= LARGEST:
+            return KEEP
+        return int(database.execute("SELECT count(*) FROM runs").fetchone()[0]) // 2
 
     def _identity(self) -> tuple[int, int]:
         """This process and the file that is there now (inode, 0 where there is none)."""
@@ -137,6 +149,7 @@ def _loggable(request: Request) -> dict[str, Any]:
     document = request.to_json()
     for message in document["messages"]:
         for part in message["parts"]:
-            if len(data := part.get("data", "")) > _LARGEST_DATA:
-                part["data"] = f"sha256:{digest(data)}"
+            for key in ("text", "data"):
+                if len(value := part.get(key, "")) > _LARGEST_PART:
+                    part[key] = f"sha256:{digest(value)}"
     return document

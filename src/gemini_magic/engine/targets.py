@@ -26,24 +26,22 @@ def choose(
     and it is one of Google's, to Google, unless ``route`` was named for this cell: never silently
     to another model. Raises ``UsageError`` and ``ConfigError``.
     """
+    if model is None and (route is not None or _route_is_stronger(config)):
+        wish = config.split_model(config.model)[1] if config.model else None
+        return _along(config, _steps(config, route, find_key), wish, fallback)
     asked = model or config.model
     if asked is not None:
         name, rest = config.split_model(asked)
         if name is None and (asked in config.backends or asked in config.presets):
             name, rest = asked, ""
+        if name is not None and route is not None:
+            raise UsageError(
+                f"--route {route} and the backend in -m {asked} exclude each other; "
+                "nothing was sent."
+            )
         if name is not None:
-            if model is not None and route is not None:
-                raise UsageError(
-                    f"--route {route} and the backend in -m {asked} exclude each other; "
-                    "nothing was sent."
-                )
-            if model is not None or route is None:
-                return (_target(config, Step(name), rest or None, exact=True),)
-            asked = rest or None
-    steps = config.steps(route)
-    if not steps:  # the route "default", which nobody wrote
-        unrouted = replace(config, route=None)
-        steps = tuple(map(Step, default_target_names(unrouted, find_key)))
+            return (_target(config, Step(name), rest or None, exact=True),)
+    steps = _steps(config, route, find_key)
     if asked is not None:
         having = [i for i, step in enumerate(steps) if config.backend(step.backend).has(asked)]
         if having:
@@ -52,10 +50,45 @@ def choose(
             steps = (Step("studio"),)
         else:
             raise _nobody_has(asked, config, steps)
+    return _along(config, steps, asked, fallback)
+
+
+#: Where a setting may come from (``Config.sources``), the strongest last.
+_LAYERS = ("built in", "user file", "project file", "GEMINI_MAGIC_", "this session")
+
+
+def _route_is_stronger(config: Config) -> bool:
+    """Whether the route was chosen over the model: then the model is only a wish.
+
+    So ``%gemini use local`` keeps prompts on this machine, whatever model a file names.
+    """
+
+    def rank(name: str) -> int:
+        source = config.sources.get(name, "built in")
+        return next(i for i, layer in enumerate(_LAYERS) if source.startswith(layer))
+
+    return config.route is not None and rank("route") > rank("model")
+
+
+def _steps(
+    config: Config, route: str | None, find_key: Callable[[Backend], object | None]
+) -> tuple[Step, ...]:
+    if steps := config.steps(route):
+        return steps
+    unrouted = replace(config, route=None)  # the route "default", which nobody wrote
+    return tuple(map(Step, default_target_names(unrouted, find_key)))
+
+
+def _along(
+    config: Config, steps: tuple[Step, ...], wish: str | None, fallback: bool
+) -> tuple[Target, ...]:
+    """The steps' targets: with the model that is wished for where a step has it, else its own."""
+    first = _target(config, steps[0], wish, exact=False)
+    if not first.model:
+        first = _target(config, steps[0], None, exact=True)  # says what is missing
     if not fallback:
-        steps = steps[:1]
-    first = _target(config, steps[0], asked, exact=True)
-    others = (_target(config, step, asked, exact=False) for step in steps[1:])
+        return (first,)
+    others = (_target(config, step, wish, exact=False) for step in steps[1:])
     return (first, *(target for target in others if target.model))
 
 

@@ -61,16 +61,14 @@ def _models(session: Session, words: list[str]) -> None:
     names = [one] if one else list(config.backends)
     rows: list[tuple[str, str, str, str]] = []
     notes: list[str] = []
-    for name in names:
-        try:
-            models = checks.list_models(session.engine, name)
-        except GeminiMagicError as error:
-            if config.backend(name).kind == "google":
-                models = checks.known_models()
-                notes.append(f"{name} could not be asked ({error.what}): as known in the catalogue")
-            else:
-                notes.append(f"{name}: {error.what}")
+    for name, models in zip(names, checks.list_all_models(session.engine, names), strict=True):
+        if isinstance(models, GeminiMagicError):
+            what = models.what
+            if config.backend(name).kind != "google":
+                notes.append(f"{name}: {what}")
                 continue
+            notes.append(f"{name} could not be asked ({what}): as known in the catalogue")
+            models = checks.known_models()
         rows += [
             (name, model.name, f"{model.input_limit:,}" if model.input_limit else "", model.label)
             for model in models
@@ -188,17 +186,30 @@ def _key(session: Session, words: list[str]) -> None:
 
 def _trust(session: Session, words: list[str]) -> None:
     from gemini_magic import trust
+    from gemini_magic.config import project_backends
+    from gemini_magic.config_files import printable
 
     config = session.refresh()
-    if config.project_file is None:
+    if config.project_file is None or config.project_content is None:
         raise UsageError("there is no project file here (gemini_magic.toml or pyproject.toml).")
     if not config.ignored:
         print(f"{config.project_file}: nothing in it is ignored.")
         return
-    digest = trust.trust(config.project_file)
+    shown = set()
+    for service in project_backends(config):
+        name = f"backends.{printable(service.name)}"
+        shown.add(name)
+        if service.kind == "local":
+            print(f"{name}: this machine, weights {service.model}")
+        else:
+            sources = (*service.key_env, f"%{session.magic.name} key")
+            print(f"{name}: {service.base_url}, key from {' or '.join(sources)}")
+    if others := [name for name in config.ignored if name not in shown]:
+        print(f"also: {', '.join(others)}")
+    digest = trust.trust(config.project_file, config.project_content)
     print(
-        f"accepted {config.project_file} (SHA-256 {digest[:12]}…): "
-        f"{', '.join(config.ignored)} count now.\nA change of the file takes that back."
+        f"accepted {config.project_file} (SHA-256 {digest[:12]}…): all this counts now.\n"
+        "A change of the file takes that back."
     )
 
 

@@ -211,24 +211,25 @@ class TerminalView:
 
     def __init__(self, form: str) -> None:
         self._form = form
-        self._written = False
+        self._written = 0
 
     def delay(self) -> float:
         return 0.0
 
     def take(self, events: Sequence[Event]) -> None:
-        text = "".join(event.text for event in events if isinstance(event, TextDelta))
-        if text and self._form != "json":
-            sys.stdout.write(readable(text))
-            sys.stdout.flush()
-            self._written = True
+        for event in events:
+            if isinstance(event, Waiting | Switched) and not self._written:
+                sys.stdout.write(f"[{status_of(event)}]\n")
+            elif isinstance(event, TextDelta) and self._form != "json":
+                sys.stdout.write(readable(event.text))
+                self._written += len(event.text)
+        sys.stdout.flush()
 
     def close(self, reply: Reply, footer: str, metadata: dict[str, Any]) -> None:
-        if self._form == "json" and reply.text:
-            sys.stdout.write(readable(reply.text))
-            self._written = True
+        rest = reply.text[self._written :]
+        sys.stdout.write(readable(rest))
         mark = _MARKS.get(reply.finish_reason, "")
-        sys.stdout.write((f" … {mark}" if mark else "") + "\n" * self._written + f"[{footer}]\n")
+        sys.stdout.write((f" … {mark}" if mark else "") + "\n" * bool(reply.text) + f"[{footer}]\n")
         sys.stdout.flush()
 
     def abandon(self) -> None:

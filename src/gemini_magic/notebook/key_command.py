@@ -26,6 +26,10 @@ def ask(config: Config, name: str) -> None:
             "there is nobody here to type a key.", f"Set the environment variable {variable}."
         ) from None
     print(f"stored in {where}.")
+    used = keys.find(service, env_file=config.env_file)
+    if used is not None and used.where != where:
+        place = " in the environment" if used.where in service.key_env else ""
+        print(f"{used.where}{place} wins over it.")
 
 
 def _consent(question: str) -> bool:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, magics_class, no_var_expand
 from traitlets import Bool, Dict, Float, Unicode
 
+from gemini_magic.locks import ProcessLock
+
 if TYPE_CHECKING:
     from gemini_magic.notebook.session import Session
     from gemini_magic.types import Reply
@@ -43,7 +45,7 @@ class GeminiMagic(Magics):
         super().__init__(shell=shell)
         self.name = self.magic_name or _configured_name()
         self._session: Session | None = None
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
 
     @property
     def session(self) -> Session:
@@ -55,6 +57,12 @@ class GeminiMagic(Magics):
                 self._session = Session(self)
             return self._session
 
+    def help(self) -> str:
+        """The text of ``%gemini help``."""
+        from gemini_magic.notebook.commands import whole_help
+
+        return whole_help(self.name)
+
     def close(self) -> None:
         """Stop what still runs."""
         if self._session is not None:
@@ -63,28 +71,36 @@ class GeminiMagic(Magics):
     @no_var_expand
     def cell(self, line: str, cell: str) -> None:
         """See ``getdoc``."""
-        self.session.run_cell(line, cell)
+        from gemini_magic.errors import short_interrupts
+
+        with short_interrupts():
+            self.session.run_cell(line, cell)
 
     @no_var_expand
     def line(self, line: str) -> Reply | None:
         """See ``getdoc``."""
-        return self.session.run_line(line)
+        from gemini_magic.errors import short_interrupts
+
+        with short_interrupts():
+            return self.session.run_line(line)
 
     def update_config(self, config: Any) -> None:
         """Refuse a misspelt setting, which traitlets would let pass with a warning."""
-        from gemini_magic.errors import ConfigError, did_you_mean
+        from gemini_magic.errors import ConfigError, did_you_mean, sentence
 
         known = self.class_trait_names(config=True)
         for name in config.get(type(self).__name__, {}):
             if name not in known:
                 hint = did_you_mean(name, known) or f"there are {', '.join(known)}."
-                raise ConfigError(f"GeminiMagic has no setting {name!r}.", hint.capitalize())
+                raise ConfigError(f"GeminiMagic has no setting {name!r}.", sentence(hint))
         super().update_config(config)
 
 
 def load(shell: Any) -> None:
     """Put the magics, their completion and the reply's display into a shell."""
     magic = GeminiMagic(shell)
+    # What ``%gemini?`` shows is made from the option table, when it is asked for.
+    GeminiMagic.cell.getdoc = GeminiMagic.line.getdoc = magic.help  # type: ignore[attr-defined]
     shell.magics_manager.registry["GeminiMagic"] = magic
     foreign = shell.magics_manager.magics["cell"].get(magic.name)
     if foreign is not None:
@@ -97,8 +113,13 @@ def load(shell: Any) -> None:
     for_reply = shell.display_formatter.ipython_display_formatter.for_type_by_name
     for_reply("gemini_magic.types", "Reply", lambda reply: magic.session.display(reply))
     if magic.warm_up is not False and os.environ.get("GEMINI_MAGIC_WARM_UP", "1") != "0":
-        warm = lambda: magic.session.warm_up()  # noqa: E731
-        threading.Thread(target=warm, name="gemini_magic warm-up", daemon=True).start()
+        name = "gemini_magic warm-up"
+        threading.Thread(target=_warm_up, args=(magic,), name=name, daemon=True).start()
+
+
+def _warm_up(magic: GeminiMagic) -> None:
+    with suppress(Exception):  # the first cell tells what is wrong
+        magic.session.warm_up()
 
 
 def unload(shell: Any) -> None:
@@ -122,6 +143,10 @@ def unload(shell: Any) -> None:
 
 class _Transformer:
     """Looks for our magics in a cell, and loads what rewrites them when there are any."""
+
+    #: IPython asks whether a cell is complete; for that it must see our ``%%`` as it was typed.
+    #: Source: IPython.core.inputtransformer2.TransformerManager.check_complete.
+    has_side_effects = True
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -163,13 +188,3 @@ def _configured_name() -> str:
     from gemini_magic.config import load as load_config
 
     return load_config().magic_name
-
-
-def _help() -> str:
-    from gemini_magic.notebook.commands import whole_help
-
-    return whole_help()
-
-
-# What ``%gemini?`` shows is made from the option table, when it is asked for.
-GeminiMagic.cell.getdoc = GeminiMagic.line.getdoc = _help  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,7 @@ class Session:
         self.last: Reply | None = None
         self.namespace = Namespace(self.shell.user_ns)
         self._told: set[str] = set()
-        self._streamed: tuple[int, set[int]] = (-1, set())
+        self._streamed: tuple[int, list[Reply]] = (-1, [])
         self._turns: tuple[str, int] = ("", 0)
         config = self.config()
         self.engine = Engine(Connections(config, os.environ), self._log(config))
@@ -69,14 +69,12 @@ class Session:
         if (command := subcommand(line)) is not None:
             from gemini_magic.notebook.commands import run
 
-            with _as_interrupted():
-                value: Reply | None = run(self, *command)
+            value: Reply | None = run(self, *command)
             return value
         return self._parsed(line, None)
 
     def _parsed(self, line: str, body: str | None) -> Reply | None:
-        with _as_interrupted():
-            return self.ask(GeminiCell.from_magic(line, body, magic=self.magic.name))
+        return self.ask(GeminiCell.from_magic(line, body, magic=self.magic.name))
 
     # --- asking ---
 
@@ -90,12 +88,14 @@ class Session:
 
             print(whole_help(cell.magic))
             return None
-        if _MODEL_NAME.match(cell.template.strip()):
+        if _MODEL_NAME.match(cell.template.strip()) and cell.get("model") is None:
             raise UsageError(
                 "the prompt is just a model's name; nothing was sent.",
-                f"Did you mean -m {cell.template.strip()}? (Or put -- before it.)",
+                f"Did you mean -m {cell.template.strip()}? To ask about it, name a model too.",
             )
         config = self.refresh()
+        for notice in self._fresh(config.notices):
+            print(notice)
         chat, place = self._chat(cell)
         built = build(
             cell,
@@ -142,7 +142,8 @@ class Session:
     def _conclude(self, cell: GeminiCell, reply: Reply, view: display.View) -> None:
         """Draw the end of a reply, and remember it."""
         self.last = reply
-        self._mark_streamed(reply)
+        if not cell.flag("quiet"):
+            self._mark_streamed(reply)
         view.close(reply, footer(reply), metadata(reply, digest(cell.template)))
         if (name := cell.text("out")) is not None:
             self.namespace.bind({name: reply})
@@ -167,14 +168,16 @@ class Session:
         )
 
     def _news(self, run: Run) -> tuple[str, ...]:
-        """What is told once: the configuration's notices, and where a key came from."""
-        news = list(self.engine.connections.config.notices)
+        """Where the key came from, with the first reply of a backend."""
         target = run.reply.target
-        if target is not None and (where := self.engine.connections.key_source(target.backend)):
-            news.append(f"key of {target.backend} from {where}")
-        fresh = [text for text in news if text not in self._told]
+        where = self.engine.connections.key_source(target.backend) if target else ""
+        return self._fresh([f"key of {target.backend} from {where}"]) if target and where else ()
+
+    def _fresh(self, news: Iterable[str]) -> tuple[str, ...]:
+        """What of this was not told before; it counts as told from now on."""
+        fresh = tuple(text for text in news if text not in self._told)
         self._told.update(fresh)
-        return tuple(fresh)
+        return fresh
 
     # --- configuration ---
 
@@ -214,7 +217,10 @@ class Session:
                 f"{sentence(hint)} A model of that name: %{self.magic.name} use BACKEND:{name}",
             )
         before = self.magic.model, self.magic.route
-        self.magic.model, self.magic.route = (None, name) if is_route else (name, before[1])
+        if is_route:
+            self.magic.model, self.magic.route = None, None if name == "default" else name
+        else:
+            self.magic.model = name
         try:
             targets = choose(self.refresh(), self.engine.connections.find_key)
         except GeminiMagicError:
@@ -245,16 +251,15 @@ class Session:
     def display(self, reply: Reply) -> None:
         """Draw a reply that is the value of a cell, unless this execution drew it already."""
         execution, drawn = self._streamed
-        if execution == self.shell.execution_count and id(reply) in drawn:
+        if execution == self.shell.execution_count and any(one is reply for one in drawn):
             return
         data = display.reply_data(reply, "markdown")
         display.draw_reply(display.Output(self.shell), data, footer(reply))
 
     def _mark_streamed(self, reply: Reply) -> None:
+        now = self.shell.execution_count
         execution, drawn = self._streamed
-        if execution != self.shell.execution_count:
-            drawn = set()
-        self._streamed = (self.shell.execution_count, {*drawn, id(reply)})
+        self._streamed = (now, [*(drawn if execution == now else ()), reply])
 
     def _chat(self, cell: GeminiCell) -> tuple[Conversation | None, Place | None]:
         name = cell.text("chat")
@@ -293,14 +298,3 @@ def _follow(run: Run, view: display.View) -> bool:
         with suppress(KeyboardInterrupt):
             view.take(run.poll(0))
         return False
-
-
-class _as_interrupted:
-    """Turns an interrupt outside of an answer into a short error."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
-        if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
-            raise Interrupted("you stopped it.") from None
