@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
-from gemini_magic.backends.wire import wire_failures
+from gemini_magic.backends.wire import no_certificates, wire_failures
 from gemini_magic.config_backends import is_loopback
 from gemini_magic.keys import Secret
 from gemini_magic.types import (
@@ -69,7 +69,8 @@ class GoogleBackend:
             warnings.filterwarnings(  # the SDK's words on reasons that are newer than it is
                 "ignore", r"(?s).* is not a valid \w+$", UserWarning, r"google\.genai\._common"
             )
-            tls = httpx2.create_ssl_context()  # 30 ms; the SDK would make two more of its own
+            # One for all: the SDK would make two more of its own.
+            tls = no_certificates(self._base_url) or httpx2.create_ssl_context()
             self._http = httpx2.AsyncClient(
                 verify=tls,
                 follow_redirects=False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
-from gemini_magic.backends.wire import wire_failures
+from gemini_magic.backends.wire import no_certificates, wire_failures
 from gemini_magic.config_backends import is_loopback
 from gemini_magic.keys import Secret
 from gemini_magic.types import (
@@ -66,6 +66,7 @@ class OpenAIBackend:
                 timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT),
                 http_client=openai.DefaultAsyncHttpxClient(
                     trust_env=not direct,
+                    verify=no_certificates(self._base_url) or True,
                     follow_redirects=False,  # a prompt goes where the user said
                 ),
             )
