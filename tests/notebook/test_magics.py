@@ -206,3 +206,21 @@ def test_help_names_the_magic_as_it_is_called() -> None:
     with Kernel(env={"GEMINI_MAGIC_MAGIC_NAME": "gm"}) as kernel:
         (page,) = kernel.run("%%gm?").payload
         assert "%gm doctor" in page["data"]["text/plain"]
+
+
+def test_the_warm_up_imports_the_sdk_and_asks_nobody(configure) -> None:
+    configure(
+        '[settings]\nroute = "test"\n'
+        '[backends.test]\nkind = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
+    )
+    out = ipython(
+        "import socket, sys, time",
+        "socket.socket.connect = lambda *_: print('connected')",
+        "%load_ext gemini_magic",
+        "until = time.monotonic() + 20",
+        "def warm(): return 'openai.resources.chat' in sys.modules",
+        "while not warm() and time.monotonic() < until: time.sleep(0.05)",
+        "print(warm())",
+        env={"GEMINI_MAGIC_WARM_UP": "1"},
+    )
+    assert out.strip() == "True"

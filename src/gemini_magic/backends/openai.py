@@ -77,7 +77,7 @@ class OpenAIBackend:
         return self._opened
 
     def warm_up(self) -> None:
-        self._client()
+        _ = self._client().chat.completions.create  # the SDK imports its resources when asked
 
     async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         body, notices = self._body(request, model)

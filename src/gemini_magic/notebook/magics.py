@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gemini_magic.types import Reply
 
 _MATCHER = "gemini_magic"
+#: Seconds after ``%load_ext`` for which the warm-up leaves a first cell alone.
+_HEAD_START = 0.3
 
 
 @magics_class
@@ -46,6 +48,7 @@ class GeminiMagic(Magics):
         self.name = self.magic_name or _configured_name()
         self._session: Session | None = None
         self._lock = ProcessLock()
+        self.used = threading.Event()
 
     @property
     def session(self) -> Session:
@@ -73,6 +76,7 @@ class GeminiMagic(Magics):
         """See ``getdoc``."""
         from gemini_magic.errors import short_interrupts
 
+        self.used.set()
         with short_interrupts():
             self.session.run_cell(line, cell)
 
@@ -81,6 +85,7 @@ class GeminiMagic(Magics):
         """See ``getdoc``."""
         from gemini_magic.errors import short_interrupts
 
+        self.used.set()
         with short_interrupts():
             return self.session.run_line(line)
 
@@ -118,8 +123,10 @@ def load(shell: Any) -> None:
 
 
 def _warm_up(magic: GeminiMagic) -> None:
-    with suppress(Exception):  # the first cell tells what is wrong
-        magic.session.warm_up()
+    """Unless a cell comes at once: it would be slower with a second thread at the same work."""
+    if not magic.used.wait(_HEAD_START):
+        with suppress(Exception):  # the first cell tells what is wrong
+            magic.session.warm_up()
 
 
 def unload(shell: Any) -> None:
