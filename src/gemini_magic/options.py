@@ -187,9 +187,14 @@ def in_table_order(given: dict[str, OptionValue]) -> tuple[tuple[str, OptionValu
     return tuple(sorted(given.items(), key=lambda pair: _ORDER[pair[0]]))
 
 
+def lookup(word: str) -> Option | None:
+    """The option written ``word`` (``--model`` or ``-m``), None if there is none."""
+    return BY_NAME.get(word[2:]) if word.startswith("--") else _BY_SHORT.get(word[1:])
+
+
 def find(word: str) -> Option:
     """The option written ``word`` (``--model`` or ``-m``); ``UsageError`` if there is none."""
-    option = BY_NAME.get(word[2:]) if word.startswith("--") else _BY_SHORT.get(word[1:])
+    option = lookup(word)
     if option is None:
         known = [f"--{o.name}" for o in OPTIONS]
         hint = did_you_mean(word, known)

@@ -31,7 +31,6 @@ READ_TIMEOUT = 30.0
 #: How often in a row a download may break off without a new byte, unless told otherwise.
 PATIENCE = 3
 _CHUNK = 1 << 18
-_PAGE_LIMIT = 1 << 24
 _NETWORK = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 _DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 

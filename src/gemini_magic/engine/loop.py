@@ -10,6 +10,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from gemini_magic.locks import ProcessLock
+
 T = TypeVar("T")
 
 
@@ -35,7 +37,7 @@ class LoopThread:
 
 
 _current: LoopThread | None = None
-_lock = threading.Lock()
+_lock = ProcessLock()
 
 
 def current() -> LoopThread:
@@ -54,9 +56,8 @@ def is_current(thread: LoopThread) -> bool:
 
 def _after_fork_in_child() -> None:
     """The parent's thread did not come along; its loop and connections stay the parent's."""
-    global _current, _lock
+    global _current
     _current = None
-    _lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

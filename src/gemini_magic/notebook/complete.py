@@ -14,7 +14,7 @@ from IPython.core.completer import SimpleCompletion
 
 from gemini_magic import catalog
 from gemini_magic.cell import SUBCOMMANDS
-from gemini_magic.options import BY_NAME, OPTIONS, Option
+from gemini_magic.options import OPTIONS, Option, lookup
 
 if TYPE_CHECKING:
     from gemini_magic.notebook.magics import GeminiMagic
@@ -54,7 +54,7 @@ def _complete(context: Any, magic: GeminiMagic) -> dict[str, Any]:
 def _first_line(words: str, magic: GeminiMagic, *, is_line: bool) -> dict[str, Any]:
     """Completions after ``%%gemini ``, as far as the words are options."""
     if (match := _OPTION.search(words)) is not None and not match.group(2).startswith("-"):
-        option = _option(match.group(1))
+        option = lookup(match.group(1))
         if option is not None and not option.flag:
             return _answer(match.group(2), _values(option, magic), "value")
     match = _WORD.search(words)
@@ -82,12 +82,6 @@ def _is_body(lines: list[str], row: int, name: str) -> bool:
         if line.strip() and not line.lstrip().startswith("#"):
             return False
     return False
-
-
-def _option(word: str) -> Option | None:
-    if word.startswith("--"):
-        return BY_NAME.get(word[2:])
-    return next((option for option in OPTIONS if option.short == word[1:]), None)
 
 
 def _values(option: Option, magic: GeminiMagic) -> list[str]:
