@@ -6,7 +6,7 @@ import asyncio
 import atexit
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from gemini_magic.backends.base import Backend
@@ -40,7 +40,7 @@ from gemini_magic.types import (
 #: Seconds that the search for a mistyped model's nearest names may take.
 _SUGGESTION_TIMEOUT = 3.0
 #: Seconds that a run may take, when the process ends, to close its connection and be logged.
-_LAST_WORDS = 3.0
+_LAST_WORDS = 10.0
 _HARMLESS = (STOP, MAX_TOKENS, "TOOL_CALLS", "CONTINUATION")
 
 T = TypeVar("T")
@@ -161,12 +161,21 @@ class Engine:
         finally:
             self._running.discard(run)
             reply = run.draft.snapshot(reason)
-            if self._log is not None and self._closing:
-                self._log(reply, cell)  # threads can no longer be given work
+            if self._closing:
+                self._note(reply, cell)
             run.end(reply, error)
-            if self._log is not None and not self._closing:
-                with suppress(RuntimeError):  # the process began to end this very moment
-                    self._log_thread.submit(self._log, reply, cell)
+            if not self._closing:
+                self._note_later(reply, cell)
+
+    def _note_later(self, reply: Reply, cell: str) -> None:
+        try:
+            self._log_thread.submit(self._note, reply, cell)
+        except RuntimeError:  # the process begins to end: threads are given no more work
+            self._note(reply, cell)
+
+    def _note(self, reply: Reply, cell: str) -> None:
+        if self._log is not None:
+            self._log(reply, cell)
 
     async def _try(
         self, run: Run, target: Target, timeout: float
