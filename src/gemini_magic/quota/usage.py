@@ -1,0 +1,95 @@
+"""What faces show of a ledger: values that say how much of what is used, and what was used when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gemini_magic.quota.rules import Bucket, Limit
+
+
+@dataclass(frozen=True, slots=True)
+class WindowUse:
+    """One window of a bucket. ``window`` is rpm, tpm, ipm, rpd or tpd.
+
+    ``used`` is what this ledger counted (others may have used more: "at least"); after a refusal
+    it is the whole limit until ``closed_until``. ``resets`` is when the day ends, or when the next
+    request leaves the rolling minute; None while nothing is used. Times are Unix seconds.
+    """
+
+    window: str
+    used: int
+    limit: Limit | None = None
+    resets: float | None = None
+    closed_until: float | None = None
+
+    @property
+    def left(self) -> int | None:
+        return None if self.limit is None else max(0, self.limit.size - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketUse:
+    """One bucket in use. ``guessed`` says that its project is only guessed from a key.
+
+    ``backends`` are the names under which it is asked, ``models`` the names that share it.
+    """
+
+    bucket: Bucket
+    backends: tuple[str, ...]
+    models: tuple[str, ...]
+    guessed: bool
+    windows: tuple[WindowUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """A backend's budget: ``period`` is day or month; amounts in micro-dollars."""
+
+    backend: str
+    period: str
+    used: int
+    limit: int
+    resets: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that is in use, at one time of the ledger's clock (``at``).
+
+    ``problem`` is one line on why the ledger could not be read; empty where it could.
+    """
+
+    at: float
+    buckets: tuple[BucketUse, ...] = ()
+    budgets: tuple[BudgetUse, ...] = ()
+    where: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    """What one model of one backend used on one Pacific day (ISO 8601).
+
+    ``cost`` is in micro-dollars (what it cost), as far as prices are known; ``tokens`` are input
+    tokens, ``output`` those of the answers, thinking included.
+    """
+
+    day: str
+    backend: str
+    project: str
+    model: str
+    tier: str
+    requests: int
+    tokens: int
+    output: int
+    images: int = 0
+    cost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of one window after a request, for the line below its answer."""
+
+    window: str
+    used: int
+    limit: Limit | None = field(default=None)
