@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from gemini_magic import paths
-from gemini_magic.quota.clock import TOLERANCE, Clock, system_clock
+from gemini_magic.quota.clock import TOLERANCE, Clock, Reading, system_clock
 from gemini_magic.quota.store import (
     GRACE,
     MINUTE,
+    MINUTE_UNITS,
     UNITS,
     Admitted,
     Amount,
@@ -26,7 +28,7 @@ from gemini_magic.quota.store import (
     Stale,
     StoreError,
 )
-from gemini_magic.quota.windows import room_at
+from gemini_magic.quota.windows import day, room_at
 
 #: The version of the tables; a file with a higher one is left alone.
 SCHEMA = 1
@@ -34,7 +36,17 @@ SCHEMA = 1
 _KEPT = 2 * 86_400.0
 #: Seconds to wait for other processes before giving up.
 _BUSY = 10.0
+#: Seconds after which the file is looked at again: it may have been replaced.
+_LOOK_AGAIN = 1.0
 
+_UNITS = ", ".join(UNITS)
+_DELTA = ", ".join(f"{unit} = {unit} + ?" for unit in UNITS)
+_M_DELTA = ", ".join(f"m_{unit} = m_{unit} + ?" for unit in MINUTE_UNITS)
+_M_UNITS = ", ".join(f"m_{unit}" for unit in MINUTE_UNITS)
+
+# An event is ``live`` while it is in the rolling minute. A row of meters holds what is live of a
+# scope and the day that it last counted in, so that a reservation reads and writes one row
+# however much there is; other periods are in totals.
 _TABLES = f"""
 CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -44,14 +56,22 @@ CREATE TABLE state (
 );
 CREATE TABLE clocks (boot TEXT PRIMARY KEY, ahead REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     scope TEXT NOT NULL,
     at REAL NOT NULL,
     leaves REAL NOT NULL,
-    counted TEXT NOT NULL,
-    {", ".join(f"m_{unit} INTEGER NOT NULL, t_{unit} INTEGER NOT NULL" for unit in UNITS)}
+    live INTEGER NOT NULL,
+    {", ".join(f"m_{unit} INTEGER NOT NULL" for unit in MINUTE_UNITS)},
+    total TEXT NOT NULL,
+    counted TEXT NOT NULL
 );
-CREATE INDEX events_minute ON events (scope, leaves, {", ".join(f"m_{u}" for u in UNITS)});
+CREATE INDEX events_live ON events (scope, leaves) WHERE live = 1;
+CREATE TABLE meters (
+    scope TEXT PRIMARY KEY,
+    day TEXT NOT NULL,
+    {", ".join(f"m_{unit} INTEGER NOT NULL" for unit in MINUTE_UNITS)},
+    {", ".join(f"{unit} INTEGER NOT NULL" for unit in UNITS)}
+) WITHOUT ROWID;
 CREATE TABLE totals (
     scope TEXT NOT NULL,
     period TEXT NOT NULL,
@@ -64,21 +84,28 @@ _LOOK = (
     "SELECT version, (SELECT ahead FROM clocks WHERE boot = ?),"
     " (SELECT at FROM events ORDER BY id DESC LIMIT 1) FROM state"
 )
-_MINUTE = (
-    f"SELECT {', '.join(f'total(m_{u})' for u in UNITS)} FROM events WHERE scope = ? AND leaves > ?"
+_METER_ROW = (
+    f"day, {_M_UNITS}, {_UNITS},"
+    " (SELECT min(leaves) FROM events WHERE events.scope = meters.scope AND live = 1)"
 )
-_LEAVING = "SELECT leaves, m_{} FROM events WHERE scope = ? AND leaves > ?"
-_TOTALS = f"SELECT {', '.join(UNITS)} FROM totals WHERE scope = ? AND period = ?"
+_METER = f"SELECT {_METER_ROW} FROM meters WHERE scope = ?"
+_LOOK_AT = _LOOK.replace(" FROM state", f", {_METER_ROW} FROM state LEFT JOIN meters ON scope = ?")
+_LEAVE = (
+    f"UPDATE events SET live = 0 WHERE scope = ? AND live = 1 AND leaves <= ? RETURNING {_M_UNITS}"
+)
+_LEAVING = "SELECT leaves, m_{} FROM events WHERE scope = ? AND live = 1 AND leaves > ?"
+_TOTALS = f"SELECT {_UNITS} FROM totals WHERE scope = ? AND period = ?"
 _INSERT = (
-    "INSERT INTO events (scope, at, leaves, counted,"
-    f" {', '.join(f'm_{u}, t_{u}' for u in UNITS)}) VALUES (?,?,?,?{',?' * 2 * len(UNITS)})"
+    f"INSERT INTO events (scope, at, leaves, live, {_M_UNITS}, total, counted)"
+    f" VALUES (?, ?, ?, 1{', ?' * len(MINUTE_UNITS)}, ?, ?)"
 )
+_TAKE = f"UPDATE meters SET {_M_DELTA}, {_DELTA} WHERE scope = ?"
 _COUNT = (
-    f"INSERT INTO totals VALUES (?,?{',?' * len(UNITS)}) ON CONFLICT DO UPDATE SET"
-    f" {', '.join(f'{u} = {u} + excluded.{u}' for u in UNITS)}"
+    f"INSERT INTO totals VALUES (?, ?{', ?' * len(UNITS)}) ON CONFLICT DO UPDATE SET"
+    f" {', '.join(f'{unit} = {unit} + excluded.{unit}' for unit in UNITS)}"
 )
-_EVENT = f"SELECT counted, {', '.join(f't_{u}' for u in UNITS)} FROM events WHERE id = ?"
-_SETTLE = f"UPDATE events SET {', '.join(f'm_{u} = ?, t_{u} = ?' for u in UNITS)} WHERE id = ?"
+#: Where a meter's minute ends in its row, and its day begins.
+_SPLIT = 1 + len(MINUTE_UNITS)
 #: File systems on which processes of several machines meet, or locks are not to be trusted.
 _NETWORK = ("nfs", "cifs", "smb", "fuse", "lustre", "gpfs", "beegfs", "afs", "9p", "ceph", "glust")
 
@@ -93,8 +120,10 @@ class SqliteStore:
         self.where = str(path)
         self._path = path
         self._clock = clock
-        self._kept: tuple[tuple[int, int], sqlite3.Connection] | None = None
-        self._lock: int | None = None
+        self._database: sqlite3.Connection | None = None
+        self._pid = self._inode = 0  # whose connection it is, and to which file
+        self._looked = 0.0
+        self._queue = -1
         self._settled = 0
 
     # --- time ---
@@ -106,40 +135,41 @@ class SqliteStore:
     def correct_clock(self, ahead: float) -> None:
         with self._writing() as database:
             reading = self._clock()
-            _, now = self._look(database)
+            now = self._look(database)[1] + ahead
             base = reading.since_boot if reading.boot else reading.wall
             database.execute(
-                "INSERT OR REPLACE INTO clocks VALUES (?, ?)", (reading.boot, now + ahead - base)
+                "INSERT OR REPLACE INTO clocks VALUES (?, ?)", (reading.boot, now - base)
             )
+            self._disbelieve(database, now)
 
     def _look(self, database: sqlite3.Connection) -> tuple[int, float]:
         """The rules' version and the time; within a transaction neither can change."""
         reading = self._clock()
         version, ahead, newest = database.execute(_LOOK, (reading.boot,)).fetchone()
-        if reading.boot:
-            now = reading.since_boot + ahead if ahead is not None else reading.wall
-        else:
-            now = reading.wall + (ahead or 0.0)
-        if newest is not None and now < newest <= now + TOLERANCE:
-            now = newest
+        now = _time(reading, ahead, newest)
+        if newest is not None and newest > now and database.in_transaction:
+            self._disbelieve(database, now)
         return version, now
 
-    def _settle_clock(self, database: sqlite3.Connection, now: float) -> None:
-        """Remember this boot's clock, and disbelieve events from the future.
+    def _disbelieve(self, database: sqlite3.Connection, now: float) -> None:
+        """What a wrong clock stamped with a time to come counts as having happened just now.
 
-        What a wrong clock stamped with a time to come counts as having happened just now: that
-        is the safe side, and it passes.
+        That is the safe side, and it passes.
         """
-        reading = self._clock()
-        if reading.boot:
+        today = day(now)
+        future = "FROM events WHERE at > ?"
+        rows = database.execute(f"SELECT id, scope, total, counted {future}", (now + TOLERANCE,))
+        for id, scope, total, counted in rows.fetchall():
+            periods = _periods(counted)
+            moved = [(own, today if own == scope and p > today else p) for own, p in periods]
+            amount = _amount(total)
+            for change, pairs in ((Amount() - amount, periods), (amount, moved)):
+                for own, period in pairs:
+                    self._count(database, own, period, change)
             database.execute(
-                "INSERT OR IGNORE INTO clocks VALUES (?, ?)",
-                (reading.boot, now - reading.since_boot),
+                "UPDATE events SET at = ?, leaves = ?, counted = ? WHERE id = ?",
+                (now, now + MINUTE + GRACE, _counted(moved), id),
             )
-        database.execute(
-            "UPDATE events SET at = ?1, leaves = ?1 + ?2 WHERE at > ?1 + ?3",
-            (now, MINUTE + GRACE, TOLERANCE),
-        )
 
     # --- the rules ---
 
@@ -164,30 +194,84 @@ class SqliteStore:
 
     def reserve(self, plan: Plan) -> Outcome:
         with self._writing() as database:
-            version, now = self._look(database)
+            reading = self._clock()
+            row = database.execute(_LOOK_AT, (reading.boot, plan.scope)).fetchone()
+            version, ahead, newest, *meter = row
+            now = _time(reading, ahead, newest)
+            if newest is not None and newest > now:
+                self._disbelieve(database, now)
+                return Stale(version, now)
             if version != plan.version or now >= plan.until:
                 return Stale(version, now)
-            obstacles = tuple(self._obstacles(database, plan, now))
+            meters = {plan.scope: self._live(database, plan.scope, meter, now)}
+            obstacles = tuple(self._obstacles(database, plan, meters, now))
             if obstacles:
                 return Full(obstacles, now)
-            amount = [getattr(plan.amount, unit) for unit in UNITS]
-            doubled = [value for value in amount for _ in (0, 1)]
-            counted = "\n".join(f"{scope}\t{period}" for scope, period in plan.counted)
-            row = (plan.scope, now, now + MINUTE + GRACE, counted, *doubled)
-            id = database.execute(_INSERT, row).lastrowid
-            for scope, period in plan.counted:
+            amount = plan.amount.values
+            minute = amount[: len(MINUTE_UNITS)]
+            counted = _counted(plan.counted)
+            row = (plan.scope, now, now + MINUTE + GRACE, *minute, _text(amount), counted)
+            number = database.execute(_INSERT, row).lastrowid
+            (_, today), *others = plan.counted
+            self._turn_page(database, plan.scope, meters[plan.scope], today)
+            database.execute(_TAKE, (*minute, *amount, plan.scope))
+            for scope, period in others:
                 database.execute(_COUNT, (scope, period, *amount))
-            return Admitted(str(id), now)
+            return Admitted(str(number), now)
+
+    def _live(
+        self, database: sqlite3.Connection, scope: str, row: Sequence[Any] | None, now: float
+    ) -> _Meter | None:
+        """What a scope holds, once what has left the minute is taken out of it."""
+        if row is None or row[0] is None:
+            return None
+        today, minute, amount, first = row[0], row[1:_SPLIT], row[_SPLIT:-1], row[-1]
+        if first is not None and first <= now:
+            left = database.execute(_LEAVE, (scope, now)).fetchall()
+            minute = [have - sum(gone) for have, *gone in zip(minute, *left, strict=True)]
+            database.execute(
+                f"UPDATE meters SET ({_M_UNITS}) = (?, ?, ?) WHERE scope = ?", (*minute, scope)
+            )
+        return _Meter(today, Amount(*minute), Amount(*amount))
+
+    def _turn_page(
+        self, database: sqlite3.Connection, scope: str, meter: _Meter | None, today: str
+    ) -> None:
+        """Make ``today`` the day that the scope's meter counts."""
+        if meter is not None and meter.day == today:
+            return
+        row = database.execute(_TOTALS, (scope, today)).fetchone() or (0,) * len(UNITS)
+        database.execute("DELETE FROM totals WHERE scope = ? AND period = ?", (scope, today))
+        minute: Sequence[int] = (0,) * len(MINUTE_UNITS)
+        if meter is not None:
+            minute = meter.minute.values[: len(MINUTE_UNITS)]
+            database.execute(_COUNT, (scope, meter.day, *meter.amount.values))
+        values = f"(?, ?{', ?' * (len(minute) + len(row))})"
+        database.execute(
+            f"INSERT OR REPLACE INTO meters VALUES {values}", (scope, today, *minute, *row)
+        )
 
     def _obstacles(
-        self, database: sqlite3.Connection, plan: Plan, now: float
+        self,
+        database: sqlite3.Connection,
+        plan: Plan,
+        meters: dict[str, _Meter | None],
+        now: float,
     ) -> Iterator[Obstacle]:
-        sums: dict[tuple[tuple[str, ...], str], Amount] = {}
         for gate in plan.gates:
-            key = gate.scopes, gate.period
-            if key not in sums:
-                sums[key] = self._sum(database, gate.scopes, gate.period, now)
-            used = getattr(sums[key], gate.unit)
+            used = 0
+            for scope in gate.scopes:
+                if scope not in meters:
+                    row = database.execute(_METER, (scope,)).fetchone()
+                    meters[scope] = self._live(database, scope, row, now)
+                meter = meters[scope]
+                if not gate.period:
+                    used += getattr(meter.minute, gate.unit) if meter else 0
+                elif meter and meter.day == gate.period:
+                    used += getattr(meter.amount, gate.unit)
+                else:
+                    row = database.execute(_TOTALS, (scope, gate.period)).fetchone()
+                    used += getattr(Amount(*row), gate.unit) if row else 0
             needed = getattr(plan.amount, gate.unit)
             if used + needed > gate.limit:
                 yield Obstacle(gate, used, self._opens(database, gate, used, needed, now))
@@ -204,67 +288,108 @@ class SqliteStore:
         ]
         return room_at(sorted(leaving), used, needed, gate.limit)
 
-    def _sum(
-        self, database: sqlite3.Connection, scopes: Iterable[str], period: str, now: float
-    ) -> Amount:
-        found: Amount | None = None
-        for scope in scopes:
-            if period:
-                row = database.execute(_TOTALS, (scope, period)).fetchone()
-            else:
-                row = map(int, database.execute(_MINUTE, (scope, now)).fetchone())
-            if row is not None:
-                found = Amount(*row) if found is None else found + Amount(*row)
-        return found or Amount()
-
     def renew(self, id: str) -> None:
-        with self._writing() as database:
-            _, now = self._look(database)
-            database.execute(
-                "UPDATE events SET leaves = ? WHERE id = ?", (now + MINUTE + GRACE, int(id))
-            )
+        self._stay(id, GRACE)
 
     def answered(self, id: str, ago: float) -> None:
+        self._stay(id, -max(0.0, ago))
+
+    def _stay(self, id: str, longer: float) -> None:
+        """Keep an event in the minute until a minute and ``longer`` from now."""
         with self._writing() as database:
             _, now = self._look(database)
-            leaves = now - max(0.0, ago) + MINUTE
-            database.execute("UPDATE events SET leaves = ? WHERE id = ?", (leaves, int(id)))
+            event = self._event(database, id)
+            if event is None:
+                return
+            leaves = now + MINUTE + longer
+            database.execute(
+                "UPDATE events SET leaves = ?, live = 1 WHERE id = ?", (leaves, event.number)
+            )
+            if not event.live:  # it had left too early
+                self._add_to_minute(database, event.scope, event.minute)
 
     def settle(self, id: str, minute: Amount, total: Amount) -> None:
         with self._writing() as database:
-            row = database.execute(_EVENT, (int(id),)).fetchone()
-            if row is None:
+            event = self._event(database, id)
+            if event is None:
                 return
-            change = total - Amount(*row[1:])
-            values = [getattr(part, unit) for unit in UNITS for part in (minute, total)]
-            database.execute(_SETTLE, (*values, int(id)))
-            if change != Amount():
-                delta = [getattr(change, unit) for unit in UNITS]
-                for line in row[0].splitlines():
-                    scope, _, period = line.rpartition("\t")
-                    database.execute(_COUNT, (scope, period, *delta))
+            database.execute(
+                f"UPDATE events SET ({_M_UNITS}) = (?, ?, ?), total = ? WHERE id = ?",
+                (
+                    *minute.values[: len(MINUTE_UNITS)],
+                    _text(total.values),
+                    event.number,
+                ),
+            )
+            if event.live:
+                self._add_to_minute(database, event.scope, minute - event.minute)
+            for scope, period in _periods(event.counted):
+                self._count(database, scope, period, total - event.total)
         self._settled += 1
         if self._settled % 500 == 1:
             self.fold()
 
+    def _event(self, database: sqlite3.Connection, id: str) -> _Event | None:
+        row = database.execute(
+            f"SELECT id, scope, live, total, counted, {_M_UNITS} FROM events WHERE id = ?",
+            (int(id),),
+        ).fetchone()
+        if row is None:
+            return None
+        number, scope, live, total, counted, *minute = row
+        return _Event(number, scope, live, Amount(*minute), _amount(total), counted)
+
+    def _add_to_minute(self, database: sqlite3.Connection, scope: str, change: Amount) -> None:
+        values = change.values[: len(MINUTE_UNITS)]
+        if any(values):
+            database.execute(f"UPDATE meters SET {_M_DELTA} WHERE scope = ?", (*values, scope))
+
+    def _count(self, database: sqlite3.Connection, scope: str, period: str, change: Amount) -> None:
+        values = change.values
+        if not any(values):
+            return
+        done = database.execute(
+            f"UPDATE meters SET {_DELTA} WHERE scope = ? AND day = ?", (*values, scope, period)
+        )
+        if not done.rowcount:
+            database.execute(_COUNT, (scope, period, *values))
+
     def minute(self, scopes: Iterable[str]) -> Amount:
         with self._reading() as database:
-            return self._sum(database, scopes, "", self._look(database)[1])
+            _, now = self._look(database)
+            sums = ", ".join(f"total(m_{unit})" for unit in MINUTE_UNITS)
+            live = f"SELECT {sums} FROM events WHERE scope = ? AND live = 1 AND leaves > ?"
+            rows = [database.execute(live, (scope, now)).fetchone() for scope in scopes]
+            return sum((Amount(*map(int, row)) for row in rows), Amount())
 
     def totals(self, scopes: Iterable[str], period: str) -> Amount:
         with self._reading() as database:
-            return self._sum(database, scopes, period, 0.0)
+            found = Amount()
+            for scope in scopes:
+                rows = database.execute(
+                    f"{_TOTALS} UNION ALL SELECT {_UNITS} FROM meters WHERE scope = ? AND day = ?",
+                    (scope, period) * 2,
+                )
+                found = sum((Amount(*row) for row in rows), found)
+            return found
 
     def history(self, since: str) -> Mapping[tuple[str, str], Amount]:
         with self._reading() as database:
-            rows = database.execute("SELECT * FROM totals WHERE period >= ?", (since,))
+            rows = database.execute(
+                "SELECT * FROM totals WHERE period >= ?1"
+                f" UNION ALL SELECT scope, day, {_UNITS} FROM meters WHERE day >= ?1",
+                (since,),
+            )
             return {(scope, period): Amount(*amounts) for scope, period, *amounts in rows}
 
     def forget(self, scopes: Sequence[str]) -> None:
         with self._writing() as database:
             for scope in scopes:
-                database.execute("DELETE FROM events WHERE scope = ?", (scope,))
+                database.execute("DELETE FROM meters WHERE scope = ?", (scope,))
                 database.execute("DELETE FROM totals WHERE scope = ?", (scope,))
+                database.execute(  # not deleted: its number must not be given to another
+                    "UPDATE events SET scope = '', live = 0, counted = '' WHERE scope = ?", (scope,)
+                )
 
     def changes(self) -> int:
         with self._reading() as database:
@@ -274,84 +399,81 @@ class SqliteStore:
     def fold(self) -> None:
         with self._writing() as database:
             _, now = self._look(database)
-            old = "at < ? AND leaves < ?"
-            database.execute(f"DELETE FROM events WHERE {old}", (now - _KEPT, now))
+            old = "at < ?1 AND leaves < ?1 AND id < (SELECT max(id) FROM events)"
+            database.execute(f"DELETE FROM events WHERE {old}", (now - _KEPT,))
 
     # --- the file ---
 
     def close(self) -> None:
-        if self._kept is not None:
+        database, self._database = self._database, None
+        queue, self._queue = self._queue, -1
+        if database is not None and os.getpid() == self._pid:  # a forked child leaves it alone
             with suppress(sqlite3.Error):
-                self._kept[1].close()
-            self._kept = None
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+                database.close()
+        if queue >= 0:
+            os.close(queue)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._told():
+        try:
             yield self._open()
+        except (sqlite3.Error, OSError) as problem:
+            raise self._told(problem) from None
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that nobody else's can come between; done wholly or not at all."""
-        with self._told():
+        """A transaction that nobody else's can come between; done wholly or not at all.
+
+        Processes queue at a lock file: SQLite's own waiting lets some of them starve.
+        """
+        try:
             database = self._open()
-            with self._turn():
+            _flock(self._queue, True)
+            try:
                 database.execute("BEGIN IMMEDIATE")
-                try:
-                    yield database
-                except BaseException:
-                    database.rollback()
-                    raise
+                yield database
                 database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.rollback()
+                raise
+            finally:
+                _flock(self._queue, False)
+        except (sqlite3.Error, OSError) as problem:
+            raise self._told(problem) from None
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait for our turn in a queue: SQLite's own waiting lets some processes starve."""
-        if self._lock is None:
-            yield
-            return
-        _flock(self._lock, True)
-        try:
-            yield
-        finally:
-            _flock(self._lock, False)
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as problem:
-            self.close()
-            if _is_corrupt(problem):
-                kept = self._set_aside()
-                raise StoreError(f"{self.where} was damaged; it is kept as {kept}") from None
-            raise StoreError(f"{self.where}: {problem}") from None
-        except OSError as problem:
-            self.close()
-            raise StoreError(f"{self.where}: {problem.strerror or problem}") from None
+    def _told(self, problem: sqlite3.Error | OSError) -> StoreError:
+        self.close()
+        if isinstance(problem, OSError):
+            return StoreError(f"{self.where}: {problem.strerror or problem}")
+        if _is_corrupt(problem):
+            return StoreError(f"{self.where} was damaged; it is kept as {self._set_aside()}")
+        return StoreError(f"{self.where}: {problem}")
 
     def _open(self) -> sqlite3.Connection:
-        if self._kept is not None and self._kept[0] == self._identity():
-            return self._kept[1]
+        now = time.monotonic()
+        if self._database is not None and os.getpid() == self._pid:
+            if now < self._looked + _LOOK_AGAIN:
+                return self._database
+            self._looked = now
+            if self._inode == self._present_inode():
+                return self._database
         self.close()
         paths.private_folder(self._path.parent)
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         os.chmod(self._path, 0o600)
-        lock = self._path.with_name(f".{self._path.name}.queue")
-        database = sqlite3.connect(
-            self._path,
-            timeout=_BUSY,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=64,
+        queue = self._path.with_name(f".{self._path.name}.queue")
+        self._queue = os.open(queue, os.O_CREAT | os.O_RDWR, 0o600)
+        self._database = database = sqlite3.connect(
+            self._path, timeout=_BUSY, isolation_level=None, check_same_thread=False
         )
-        self._kept = (self._identity(), database)
-        self._lock = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
-        with self._turn():
+        self._pid, self._inode, self._looked = os.getpid(), self._present_inode(), now
+        _flock(self._queue, True)
+        try:
             self._prepare(database)
+        finally:
+            if self._queue >= 0:
+                _flock(self._queue, False)
         return database
 
     def _prepare(self, database: sqlite3.Connection) -> None:
@@ -362,6 +484,7 @@ class SqliteStore:
                 f"{self.where} was written by a newer gemini_magic (version {found} of its"
                 f" tables, {SCHEMA} here)"
             )
+        database.execute("PRAGMA page_size = 2048")  # a third less to write each time than 4096
         database.execute(f"PRAGMA journal_mode = {'TRUNCATE' if _is_remote(self._path) else 'WAL'}")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("BEGIN IMMEDIATE")
@@ -370,19 +493,24 @@ class SqliteStore:
                 for statement in filter(str.strip, _TABLES.split(";")):
                     database.execute(statement)
                 database.execute("INSERT INTO state VALUES (1, 0, '', ?)", (os.urandom(16),))
+            reading = self._clock()
             _, now = self._look(database)
-            self._settle_clock(database, now)
+            if reading.boot:
+                database.execute(
+                    "INSERT OR IGNORE INTO clocks VALUES (?, ?)",
+                    (reading.boot, now - reading.since_boot),
+                )
         except BaseException:
             database.rollback()
             raise
         database.execute("COMMIT")
 
-    def _identity(self) -> tuple[int, int]:
-        """This process and the file that is there now (inode, 0 where there is none)."""
+    def _present_inode(self) -> int:
+        """Which file is there now; 0 where there is none."""
         try:
-            return os.getpid(), os.stat(self._path).st_ino
+            return os.stat(self._path).st_ino
         except OSError:
-            return os.getpid(), 0
+            return 0
 
     def _set_aside(self) -> Path:
         stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -391,6 +519,51 @@ class SqliteStore:
             with suppress(OSError):
                 os.replace(f"{self._path}{ending}", f"{kept}{ending}")
         return kept
+
+
+def _time(reading: Reading, ahead: float | None, newest: float | None) -> float:
+    """The ledger's time; before ``newest`` only where that cannot be true."""
+    if reading.boot and ahead is not None:
+        now = reading.since_boot + ahead
+    else:
+        now = reading.wall + (ahead or 0.0)
+    if newest is not None and now < newest <= now + TOLERANCE:
+        return newest
+    return now
+
+
+class _Meter(NamedTuple):
+    """What is live of a scope, and what its present day holds."""
+
+    day: str
+    minute: Amount
+    amount: Amount
+
+
+class _Event(NamedTuple):
+    number: int
+    scope: str
+    live: bool
+    minute: Amount
+    total: Amount
+    counted: str
+
+
+def _text(values: Iterable[int]) -> str:
+    return ",".join(map(str, values))
+
+
+def _amount(text: str) -> Amount:
+    return Amount(*map(int, text.split(",")))
+
+
+def _counted(pairs: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"{scope}\t{period}" for scope, period in pairs)
+
+
+def _periods(counted: str) -> list[tuple[str, str]]:
+    pairs = (line.rpartition("\t") for line in counted.splitlines())
+    return [(scope, period) for scope, _, period in pairs]
 
 
 def _is_corrupt(problem: sqlite3.Error) -> bool:

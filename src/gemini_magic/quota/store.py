@@ -39,15 +39,22 @@ class Amount:
     cost: int = 0
     output: int = 0
 
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The amounts in the order of ``UNITS``."""
+        return self.requests, self.tokens, self.images, self.cost, self.output
+
     def __add__(self, other: Amount) -> Amount:
-        return Amount(*(getattr(self, u) + getattr(other, u) for u in UNITS))
+        return Amount(*(a + b for a, b in zip(self.values, other.values, strict=True)))
 
     def __sub__(self, other: Amount) -> Amount:
-        return Amount(*(getattr(self, u) - getattr(other, u) for u in UNITS))
+        return Amount(*(a - b for a, b in zip(self.values, other.values, strict=True)))
 
 
 #: The fields of an amount, in their order.
 UNITS = tuple(field.name for field in fields(Amount))
+#: Those of them that a rolling minute counts; they come first.
+MINUTE_UNITS = ("requests", "tokens", "images")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class Plan:
 
     It holds for the rules of ``version`` and before the time ``until``. The event belongs to
     ``scope``; it counts in the minute of that scope, and in the totals of each (scope, period) in
-    ``counted``.
+    ``counted``, the first of which is its own scope and the present day.
     """
 
     version: int
