@@ -46,7 +46,8 @@ class Config:
     """All that is configured, checked. Times are in seconds. Equal only to itself.
 
     ``route`` and ``model`` are None where nobody chose one. ``presets`` are services that are not
-    configured but known by name; to name one is the user's say-so for that use. ``sources`` says
+    configured but known by name; to name one is the user's say-so for that use. ``limits_since``
+    is when the file with the ``limits`` was last changed. ``sources`` says
     for people where each setting comes from. ``project`` is the project's file as it was read,
     ``ignored`` the dotted names of what it holds beyond what it may, until the user accepts it.
     """
@@ -66,6 +67,7 @@ class Config:
     generation: Mapping[str, Any]
     ledger: Mapping[str, Any]
     limits: Mapping[str, Mapping[str, Mapping[str, int]]]
+    limits_since: float
     prices: Mapping[str, Mapping[str, Mapping[str, str]]]
     notices: tuple[str, ...]
     sources: Mapping[str, str]
@@ -231,6 +233,7 @@ def _build(
         generation=MappingProxyType(tables["generation"]),
         ledger=MappingProxyType(tables["ledger"]),
         limits=MappingProxyType(tables["limits"]),
+        limits_since=max((_changed(layer) for layer in layers), default=0.0),
         prices=MappingProxyType(tables["prices"]),
         notices=tuple(notices),
         sources=MappingProxyType(sources),
@@ -243,6 +246,16 @@ def _build(
     except ConfigError as problem:
         raise ConfigError(f"{sources['route']}: {problem.what}", problem.next_step) from None
     return config
+
+
+def _changed(layer: Layer) -> float:
+    """When the file of a layer with limits was last changed, in Unix time."""
+    if layer.document is None or not layer.tables.get("limits"):
+        return 0.0
+    try:
+        return layer.document.path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _backends(

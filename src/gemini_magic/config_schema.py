@@ -273,6 +273,7 @@ TABLES: Mapping[str, Check] = {
             "store": store,
             "store_password_env": variable,
             "on_ledger_error": one_of("warn", "stop"),
+            "failures_count": flag,
         }
     ),
     "backends": table_of(table(BACKEND)),

@@ -84,6 +84,10 @@ class MissingExtra(GeminiMagicError):
         self.args = (package, extra)  # what a copy is made from
 
 
+class LedgerError(GeminiMagicError):
+    """The quota cannot be counted, and the user wants to stop then."""
+
+
 class MissingKey(GeminiMagicError):
     """No key was found for a backend."""
 

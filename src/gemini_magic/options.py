@@ -68,6 +68,9 @@ OPTIONS: tuple[Option, ...] = (
         group=_WHO,
     ),
     Option("no-fallback", "flag", "only the route's first backend, whatever happens", group=_WHO),
+    Option("force", "flag", "send it whatever the quota's limits say", group=_WHO),
+    Option("fresh", "flag", "ask, even if the answer is stored", group=_WHO),
+    Option("cached", "flag", "show the stored answer, if there is one", group=_WHO),
     Option(
         "timeout",
         "float",

@@ -172,11 +172,36 @@ def first_fence(text: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """How full one window of a quota was after a request.
+
+    ``window`` is rpm, tpm, ipm, rpd or tpd; ``size`` None where nobody knows the limit, which is
+    of this ``provenance`` (seed, user or learned). A limit that is not ``firm`` may be stale.
+    """
+
+    window: str
+    used: int
+    size: int | None = None
+    provenance: str = ""
+    firm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a request cost, in micro-dollars, and what it costs at list price (free tiers)."""
+
+    paid: int
+    listed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """An answer, whole or partial, and how it came about.
 
     ``seconds`` run from the moment at which the request was handed to the backend until the end
     of the answer. ``model_version`` is the name under which the service says that it answered.
+    ``cached`` says that the answer was stored, and nothing was sent. ``left`` is how full the
+    windows of the quota are after it; ``cost`` is None where no price is known.
     """
 
     text: str = ""
@@ -188,6 +213,9 @@ class Reply:
     seconds: float = 0.0
     request: Request | None = field(default=None, repr=False)
     notices: tuple[str, ...] = ()
+    cached: bool = False
+    left: tuple[Left, ...] = ()
+    cost: Cost | None = None
 
     @property
     def complete(self) -> bool:
@@ -226,19 +254,24 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """The next target of the route takes over. ``host`` is where the prompt goes now."""
+    """The next target of the route takes over.
+
+    ``host`` is where the prompt goes now, ``price`` what that costs, for people.
+    """
 
     old: Target
     new: Target
     why: str
     host: str = ""
+    price: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The request is on its way to this target."""
+    """The request is on its way to this target; ``cached``: its stored answer is replayed."""
 
     target: Target
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +292,17 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A service's headers came, at this Unix time; ``date`` is its own clock's (None: not said).
+
+    A backend says so before anything else, as soon as it knows.
+    """
+
+    at: float
+    date: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A backend's last word: why the answer ended, and what it cost."""
 
@@ -275,6 +319,6 @@ class Finished:
 
 
 #: What a backend yields.
-BackendEvent: TypeAlias = TextDelta | ThoughtDelta | Notice | Waiting | Ended
+BackendEvent: TypeAlias = Answered | TextDelta | ThoughtDelta | Notice | Waiting | Ended
 #: What a run yields.
 Event: TypeAlias = Waiting | Switched | Started | TextDelta | ThoughtDelta | Notice | Finished

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
-from gemini_magic.backends.wire import no_certificates, wire_failures
+from gemini_magic.backends.wire import (
+    no_certificates,
+    note_headers,
+    noting_headers,
+    wire_failures,
+)
 from gemini_magic.config_backends import is_loopback
 from gemini_magic.keys import Secret
 from gemini_magic.types import (
@@ -75,7 +80,7 @@ class GoogleBackend:
                 verify=tls,
                 follow_redirects=False,
                 trust_env=not is_loopback(self._base_url),  # no proxy on the way to this machine
-                event_hooks={"request": [_limit_the_connect]},
+                event_hooks={"request": [_limit_the_connect], "response": [note_headers]},
             )
             options = wire.HttpOptions(
                 base_url=self._base_url,
@@ -103,6 +108,7 @@ class GoogleBackend:
 
     async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         usage, finish, version = Usage(), "", None
+        headers = noting_headers()
         with wire_failures() as progress:
             chunks = await self._client().aio.models.generate_content_stream(
                 model=model,
@@ -111,6 +117,8 @@ class GoogleBackend:
             )
             async with aclosing(cast("AsyncGenerator[Any]", chunks)):
                 async for chunk in chunks:
+                    if not progress.streaming and headers:
+                        yield headers[0]
                     progress.streaming = True
                     usage = _usage(chunk.usage_metadata) or usage
                     version = chunk.model_version or version

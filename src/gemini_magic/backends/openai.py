@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
-from gemini_magic.backends.wire import no_certificates, wire_failures
+from gemini_magic.backends.wire import (
+    no_certificates,
+    note_headers,
+    noting_headers,
+    wire_failures,
+)
 from gemini_magic.config_backends import is_loopback
 from gemini_magic.keys import Secret
 from gemini_magic.types import (
@@ -68,6 +73,7 @@ class OpenAIBackend:
                     trust_env=not direct,
                     verify=no_certificates(self._base_url) or True,
                     follow_redirects=False,  # a prompt goes where the user said
+                    event_hooks={"response": [note_headers]},
                 ),
             )
             # The environment's OpenAI organisation is nobody else's business.
@@ -84,11 +90,14 @@ class OpenAIBackend:
         for notice in notices:
             yield Notice(notice)
         usage, finish, version = Usage(), "", None
+        headers = noting_headers()
         with wire_failures() as progress:
             chunks = await self._client().chat.completions.create(
                 stream=True, stream_options={"include_usage": True}, **body
             )
             async with chunks:
+                if headers:
+                    yield headers[0]
                 async for chunk in chunks:
                     progress.streaming = True
                     usage = _usage(chunk.usage) or usage

@@ -7,12 +7,15 @@ that both SDKs, in several versions and on several HTTP libraries, need no more 
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from gemini_magic.errors import WireError, WirePhase
+from gemini_magic.types import Answered
 
 _CONNECT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
 _SEND = {"WriteError", "WriteTimeout"}
@@ -44,6 +47,34 @@ def wire_failures() -> Iterator[Progress]:
         if told is None:
             raise
         raise told from None
+
+
+#: Where the headers of the running task's request are noted.
+_noted: ContextVar[list[Answered] | None] = ContextVar("gemini_magic_headers", default=None)
+
+
+def noting_headers() -> list[Answered]:
+    """A list that ``note_headers`` fills when the headers of this task's next request come."""
+    noted: list[Answered] = []
+    _noted.set(noted)
+    return noted
+
+
+async def note_headers(response: Any) -> None:
+    """The HTTP library's hook: an answer has begun."""
+    noted = _noted.get()
+    if noted is not None:
+        noted.append(Answered(time.time(), _date(response.headers.get("date"))))
+
+
+def _date(text: str | None) -> float | None:
+    """A Date header in Unix seconds: the middle of the second that it names."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(text or "").timestamp() + 0.5
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def no_certificates(base_url: str) -> ssl.SSLContext | None:

@@ -4,58 +4,68 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import aclosing
-from typing import Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gemini_magic.backends.base import Backend
 from gemini_magic.engine import loop
+from gemini_magic.engine.admission import Admission, Terms
+from gemini_magic.engine.attempt import Attempts, Outcome, told
 from gemini_magic.engine.connections import Connections
-from gemini_magic.engine.gather import Gathering
+from gemini_magic.engine.retry import pause_before_retry
 from gemini_magic.engine.run import Run
-from gemini_magic.errors import (
-    BackendError,
-    Blocked,
-    GeminiMagicError,
-    UnknownModel,
-    WireError,
-    WirePhase,
-)
+from gemini_magic.errors import GeminiMagicError, WireError
 from gemini_magic.locks import ProcessLock
-from gemini_magic.quota.asked import Asked
 from gemini_magic.types import (
     CANCELLED,
     CUT,
-    MAX_TOKENS,
     STOP,
-    Ended,
+    Notice,
     Reply,
     Request,
-    Started,
     Switched,
     Target,
+    Waiting,
 )
 
-#: Seconds that the search for a mistyped model's nearest names may take.
-_SUGGESTION_TIMEOUT = 3.0
+if TYPE_CHECKING:
+    from gemini_magic.engine.cache import Cache
+
 #: Seconds that a run may take, when the process ends, to close its connection and be logged.
 _LAST_WORDS = 10.0
-_HARMLESS = (STOP, MAX_TOKENS, "TOOL_CALLS", "CONTINUATION")
 
 T = TypeVar("T")
+
+
+class _Wishes(NamedTuple):
+    """How a run is to be asked; see ``Engine.stream``."""
+
+    timeout: float
+    force: bool
+    replay: bool
 
 
 class Engine:
     """Streams requests to backends, on the process's one loop.
 
-    ``log`` gets every reply and its ``cell`` when its run is over, on a thread of its own.
+    ``log`` gets every reply and its ``cell`` when its run is over, on a thread of its own. Without
+    ``admission`` nothing is counted; without ``cache`` no answer is stored.
     """
 
     def __init__(
-        self, connections: Connections, log: Callable[[Reply, str], None] | None = None
+        self,
+        connections: Connections,
+        log: Callable[[Reply, str], None] | None = None,
+        *,
+        admission: Admission | None = None,
+        cache: Cache | None = None,
     ) -> None:
         self.connections = connections
+        self.admission = admission
+        self._attempts = Attempts(connections, admission, cache)
         self._log = log
         self._thread: loop.LoopThread | None = None
         self._running: set[Run] = set()
@@ -71,15 +81,19 @@ class Engine:
         *,
         timeout: float = 120.0,
         cell: str = "",
+        force: bool = False,
+        replay: bool = False,
     ) -> Run:
         """Start asking; returns at once.
 
         The targets are tried in order; the next one is asked only if the one before failed
         without a word, with something that another backend may not have. ``timeout`` is the
-        longest silence in seconds; ``cell`` identifies the template for the log.
+        longest silence in seconds; ``cell`` identifies the template for the log. ``force`` asks
+        whatever the quota's limits say; with ``replay`` a target's stored answer stands in for it.
         """
         run = Run(request)
-        run.attach(self._submit(self._answer(run, list(targets), timeout, cell)))
+        wishes = _Wishes(timeout, force, replay)
+        run.attach(self._submit(self._answer(run, list(targets), wishes, cell)))
         return run
 
     def call(self, backend: str, ask: Callable[[Backend], Awaitable[T]], timeout: float) -> T:
@@ -95,9 +109,9 @@ class Engine:
                     return await ask(client)
             except TimeoutError:
                 silent = WireError("headers", detail=f"no answer within {timeout:g} s")
-                raise _told(silent, asked) from None
+                raise told(silent, asked) from None
             except WireError as error:
-                raise _told(error, asked) from None
+                raise told(error, asked) from None
 
         future = self._submit(work())
         try:
@@ -106,12 +120,14 @@ class Engine:
             future.cancel()
             raise
 
-    def warm_up(self, name: str) -> None:
-        """Open a backend ahead of its first use; returns at once, asks nobody."""
+    def warm_up(self, target: Target) -> None:
+        """Open a backend and the ledger ahead of their first use; returns at once, asks nobody."""
 
         async def open_it() -> None:
-            backend, _ = self.connections.open(name)
+            backend, _ = self.connections.open(target.backend)
             backend.warm_up()
+            if self.admission is not None:
+                self.admission.warm_up(target)
 
         self._submit(open_it())
 
@@ -135,25 +151,16 @@ class Engine:
                 self._thread, self._running = thread, set()
                 self._log_thread = ThreadPoolExecutor(1, "gemini_magic log")
                 self.connections.drop()
+                if self.admission is not None:
+                    self.admission.drop()
         return thread.submit(work)
 
-    async def _answer(self, run: Run, targets: list[Target], timeout: float, cell: str) -> None:
+    async def _answer(self, run: Run, targets: list[Target], wishes: _Wishes, cell: str) -> None:
         self._running.add(run)
         error: BaseException | None = None
         reason = CUT
         try:
-            rest = list(targets)
-            while rest:
-                target = rest.pop(0)
-                failure, reason = await self._try(run, target, timeout)
-                error = failure
-                if failure is None or run.draft.texts:
-                    break
-                while rest and not _may_help(rest[0], failure):
-                    rest.pop(0)
-                if rest:
-                    host = self.connections.host(rest[0].backend)
-                    run.emit(Switched(target, rest[0], failure.what, host))
+            error, reason = await self._walk(run, targets, wishes)
         except asyncio.CancelledError:
             error, reason = None, CANCELLED
         except BaseException as bug:
@@ -162,102 +169,71 @@ class Engine:
             self._running.discard(run)
             reply = run.draft.snapshot(reason)
             if self._closing:
-                self._note(reply, cell)
+                self._note(run, reply, cell)
             run.end(reply, error)
             if not self._closing:
-                self._note_later(reply, cell)
+                self._note_later(run, reply, cell)
 
-    def _note_later(self, reply: Reply, cell: str) -> None:
-        try:
-            self._log_thread.submit(self._note, reply, cell)
-        except RuntimeError:  # the process begins to end: threads are given no more work
-            self._note(reply, cell)
-
-    def _note(self, reply: Reply, cell: str) -> None:
-        if self._log is not None:
-            self._log(reply, cell)
-
-    async def _try(
-        self, run: Run, target: Target, timeout: float
+    async def _walk(
+        self, run: Run, targets: list[Target], wishes: _Wishes
     ) -> tuple[GeminiMagicError | None, str]:
-        """Ask one target: its error, if any, and the reason why its answer ended."""
-        loop_time = asyncio.get_running_loop().time
-        asked = Asked(target.backend, model=target.model)
-        ended: Ended | None = None
+        """Ask along the targets until one answers."""
+        rest = list(targets)
+        while True:
+            target = rest.pop(0)
+            if wishes.replay and await self._attempts.replayed(run, target):
+                return None, STOP
+            hurry = frozenset(rest[0].when if rest else ())
+            terms = Terms(wishes.force, hurry, partial(self._others, target))
+            outcome = await self._insist(run, target, wishes, terms)
+            failure = outcome.error
+            if failure is None or run.draft.texts:
+                return failure, outcome.reason
+            while rest and not _may_help(rest[0], failure):
+                rest.pop(0)
+            if not rest:
+                return failure, outcome.reason
+            host = self.connections.host(rest[0].backend)
+            run.emit(Switched(target, rest[0], failure.what, host))
+
+    async def _insist(self, run: Run, target: Target, wishes: _Wishes, terms: Terms) -> Outcome:
+        """Ask a target, again where that can help and the user allows for it."""
+        config = self.connections.config
+        left = config.retries
+        while True:
+            outcome = await self._attempts.ask(run, target, wishes.timeout, terms)
+            if outcome.error is None or run.draft.texts or not left:
+                return outcome
+            if outcome.error.when and outcome.error.when in terms.hurry:
+                return outcome
+            pause = pause_before_retry(outcome, config.max_wait)
+            if pause is None:
+                return outcome
+            left -= 1
+            run.emit(Notice(f"asked again after: {outcome.error.what}"))
+            run.emit(Waiting(f"{outcome.error.what} Asking again", time.time() + pause))
+            await asyncio.sleep(pause)
+
+    def _others(self, target: Target) -> str:
+        """Who else can answer now, for people; to be pasted."""
+        from gemini_magic.engine.alternatives import alternatives
+
+        return alternatives(self.connections.config, target, self.connections.find_key)
+
+    def _note_later(self, run: Run, reply: Reply, cell: str) -> None:
         try:
-            backend, asked = self.connections.open(target.backend)
-            asked = asked.of(target.model)
-            run.emit(Started(target))
-            async with (
-                asyncio.timeout(timeout) as silence,
-                aclosing(backend.stream(run.draft.request, target.model)) as said,
-            ):
-                gathering = Gathering()
-                async for event in said:
-                    silence.reschedule(loop_time() + timeout)
-                    if isinstance(event, Ended):
-                        ended = event
-                    else:
-                        run.emit(event)
-                        await gathering.pause()
-        except TimeoutError:
-            phase: WirePhase = "stream" if run.draft.texts else "headers"
-            detail = f"nothing came for {timeout:g} s"
-            return _told(WireError(phase, detail=detail), asked), CUT
-        except WireError as wire:
-            return await self._explain(wire, asked), CUT
-        except GeminiMagicError as known:
-            return known, CUT
-        reason = ended.finish_reason if ended else CUT
-        run.draft.reply = run.draft.reply.replace(
-            usage=ended.usage if ended else run.draft.reply.usage,
-            model_version=ended.model_version if ended else None,
-        )
-        return _judge(reason, any(map(bool, run.draft.texts)), asked), reason
+            self._log_thread.submit(self._note, run, reply, cell)
+        except RuntimeError:  # the process begins to end: threads are given no more work
+            self._note(run, reply, cell)
 
-    async def _explain(self, wire: WireError, asked: Asked) -> GeminiMagicError:
-        error = _told(wire, asked)
-        if not isinstance(error, UnknownModel):
-            return error
-        try:
-            async with asyncio.timeout(_SUGGESTION_TIMEOUT):
-                backend, _ = self.connections.open(asked.backend)
-                names = [model.name for model in await backend.models()]
-        except (TimeoutError, WireError, GeminiMagicError):
-            return error
-        return _told(wire, asked.knowing(names))
-
-
-def _told(failure: WireError, asked: Asked) -> GeminiMagicError:
-    """The user's error; what finds it is loaded with the first failure."""
-    from gemini_magic.quota.diagnosis import diagnose
-
-    return diagnose(failure, asked)
+    def _note(self, run: Run, reply: Reply, cell: str) -> None:
+        if self._log is not None and not reply.cached:
+            self._log(reply, cell)
+        self._attempts.keep(run, reply)
 
 
 def _may_help(following: Target, error: GeminiMagicError) -> bool:
     return bool(error.when) and (not following.when or error.when in following.when)
-
-
-def _judge(reason: str, has_text: bool, asked: Asked) -> GeminiMagicError | None:
-    """What to tell the user of an answer that ended without an error on the wire."""
-    if reason == CUT:
-        return BackendError(
-            f"{asked.label} ended the answer without saying that it was complete.",
-            "What came is kept; run the cell again.",
-        )
-    if reason in _HARMLESS and has_text:
-        return None
-    if reason in _HARMLESS:
-        why = "all its tokens went into thinking" if reason == MAX_TOKENS else "no text at all"
-        return BackendError(
-            f"{asked.label} sent an empty answer ({why}).",
-            "Run the cell again, or give it room: --max-output-tokens 4096",
-        )
-    return Blocked(
-        f"{asked.label} {'broke off' if has_text else 'withheld'} the answer ({reason}).",
-        "Say it in other words, or ask another model: -m MODEL",
-    )
 
 
 def _wait(future: Future[T]) -> T:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gemini_magic import paths
-from gemini_magic.locks import ProcessLock
+from gemini_magic.engine.database import Database, Unusable
 from gemini_magic.types import Reply, Request, digest
 
 if TYPE_CHECKING:
@@ -65,15 +64,10 @@ class Logged:
 
 
 class RunLog:
-    """A SQLite file, readable by its owner alone. What goes wrong with it never stops a run.
-
-    One connection is kept open, until the file is another; a forked child opens its own.
-    """
+    """A SQLite file, readable by its owner alone. What goes wrong with it never stops a run."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = ProcessLock()
-        self._kept: tuple[tuple[int, int], sqlite3.Connection] | None = None
+        self._file = Database(path, _SCHEMA, 1)
 
     def add(self, reply: Reply, template: str) -> None:
         """Log a run that is over. ``template`` is the SHA-256 of its cell's template."""
@@ -92,41 +86,20 @@ class RunLog:
             json.dumps(asdict(reply.usage)),
             reply.text,
         )
-        import sqlite3
-
-        with self._lock:
-            try:
-                with self._open() as database:
-                    database.execute(_INSERT, row)
-                    database.execute(_FORGET, (self._room(database),))
-            except (sqlite3.Error, OSError, ValueError):
-                self._kept = None
+        with suppress(Unusable, ValueError), self._file.writing() as database:
+            database.execute(_INSERT, row)
+            database.execute(_FORGET, (self._room(database),))
 
     def find(self, request: str) -> Logged | None:
-        """The newest run of the request with this digest."""
-        if not self._path.exists():
+        """The newest run of the request with this digest. Raises Unusable."""
+        if not self._file.exists():
             return None
-        with self._lock:
-            row = self._open().execute(_FIND, (request,)).fetchone()
+        with self._file.reading() as database:
+            row = database.execute(_FIND, (request,)).fetchone()
         if row is None:
             return None
         when, digest_, template, sent, *rest = row
         return Logged(when, digest_, template, json.loads(sent), *rest)
-
-    def _open(self) -> sqlite3.Connection:
-        if self._kept is not None and self._kept[0] == self._identity():
-            return self._kept[1]
-        import sqlite3
-
-        paths.private_folder(self._path.parent)
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        os.chmod(self._path, 0o600)
-        database = sqlite3.connect(self._path, timeout=2, check_same_thread=False)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last runs
-        database.executescript(_SCHEMA)
-        self._kept = (self._identity(), database)
-        return database
 
     def _room(self, database: sqlite3.Connection) -> int:
         """How many runs may stay: half as many once the file is too large."""
@@ -136,13 +109,6 @@ class RunLog:
         if size <= LARGEST:
             return KEEP
         return int(database.execute("SELECT count(*) FROM runs").fetchone()[0]) // 2
-
-    def _identity(self) -> tuple[int, int]:
-        """This process and the file that is there now (inode, 0 where there is none)."""
-        try:
-            return os.getpid(), self._path.stat().st_ino
-        except OSError:
-            return os.getpid(), 0
 
 
 def _loggable(request: Request) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from gemini_magic.notebook.chat import Conversation
 from gemini_magic.notebook.tables import show_table
 
 if TYPE_CHECKING:
+    from gemini_magic.quota.usage import DayUse
     from gemini_magic.notebook.session import Session
 
 
@@ -184,6 +185,40 @@ def _key(session: Session, words: list[str]) -> None:
     key_command.ask(session.refresh(), words[0] if words else "studio")
 
 
+def _quota(session: Session, words: list[str]) -> None:
+    from gemini_magic.notebook import quota_command
+
+    quota_command.run(session, words)
+
+
+def _limits(session: Session, words: list[str]) -> None:
+    from gemini_magic.notebook import limits_command
+
+    limits_command.show(session.shell, words, session.magic.name)
+
+
+def _usage(session: Session, words: list[str]) -> Any:
+    from gemini_magic.notebook import quota_command, usage_command
+
+    def days(count: int) -> Sequence[DayUse]:
+        return quota_command.history(session, count)
+
+    return usage_command.run(session.shell, days, words, session.magic.name)
+
+
+def _advise(session: Session, words: list[str]) -> None:
+    from gemini_magic.notebook import advise_command, quota_command
+
+    days = quota_command.history(session, advise_command.DAYS)
+    advise_command.run(session.shell, days, session.refresh(), words, session.magic.name)
+
+
+def _cache(session: Session, words: list[str]) -> None:
+    from gemini_magic.notebook import cache_command
+
+    cache_command.run(session.shell, session.cache, words, session.magic.name)
+
+
 def _trust(session: Session, words: list[str]) -> None:
     from gemini_magic import trust
     from gemini_magic.config import project_backends
@@ -242,6 +277,12 @@ COMMANDS: dict[str, Command] = {
     "backends": Command(_backends, "backends", "what was found, from where, with which key"),
     "doctor": Command(_doctor, "doctor [BACKEND] [--send]",
                       "find out what is wrong; --send asks one tiny question"),
+    "quota": Command(_quota, "quota [set|reset BUCKET ...]", "how much of which quota is left"),
+    "limits": Command(_limits, "limits [MODEL] [--as-of DATE]",
+                      "the limits that are assumed, and who says so"),
+    "usage": Command(_usage, "usage [--days N] [--as FORM]", "what was used, by day and model"),
+    "advise": Command(_advise, "advise", "the ways on, with your own numbers"),
+    "cache": Command(_cache, "cache [clear|size]", "the answers that are stored"),
     "chat": Command(_chat, "chat [show|undo|reset NAME]", "list or change conversations"),
     "last": Command(_last, "last", "the last reply"),
     "local": Command(_local, "local [install [MODEL]|stop]", "the model on this machine"),

@@ -7,20 +7,59 @@ from typing import Any
 
 from gemini_magic.config import Config
 from gemini_magic.engine.request import Built
-from gemini_magic.types import CANCELLED, CUT, MAX_TOKENS, STOP, Reply, Request, Target, Usage
+from gemini_magic.quota.estimate import estimate
+from gemini_magic.types import CANCELLED, CUT, MAX_TOKENS, STOP, Cost, Left, Reply, Target, Usage
 
 
 def footer(reply: Reply) -> str:
-    """Model, backend, tokens, seconds, and what else should be known."""
+    """Model, backend, tokens, seconds, quota left, price, and what else should be known."""
     words = []
     if reply.target is not None:
         words += [reply.target.model, reply.target.backend]
+    if reply.cached:
+        return " · ".join([*words, "cached · 0 quota", *reply.notices])
     if tokens := _tokens(reply.usage):
         words.append(tokens)
     words.append(f"{reply.seconds:.1f} s")
+    words += [text for one in reply.left if (text := _left(one))]
+    if reply.cost is not None and reply.cost.listed:
+        words.append(_cost(reply.cost))
     if reply.finish_reason not in (STOP, CANCELLED, CUT):  # those stand in the answer itself
         words.append(_ENDINGS.get(reply.finish_reason, f"ended: {reply.finish_reason}"))
     return " · ".join([*words, *reply.notices])
+
+
+#: How full a window has to be before it is worth a word, where it is not the day's.
+_WORTH_A_WORD = 0.5
+
+
+def _left(one: Left) -> str:
+    """How much of a window is left, where it is known and matters."""
+    if one.size is None or one.window not in _SPANS:
+        return ""
+    if one.window != "rpd" and one.used < one.size * _WORTH_A_WORD:
+        return ""
+    about = "" if one.firm else "about "  # the limit may be stale
+    return f"{about}{max(0, one.size - one.used):,} of {one.size:,} {_SPANS[one.window]}"
+
+
+_SPANS = {
+    "rpd": "requests left today",
+    "rpm": "requests left this minute",
+    "tpm": "tokens left this minute",
+    "tpd": "tokens left today",
+}
+
+
+def _cost(cost: Cost) -> str:
+    listed = dollars(cost.listed)
+    return f"$0 (list {listed})" if not cost.paid else dollars(cost.paid)
+
+
+def dollars(amount: int) -> str:
+    """Micro-dollars as dollars, with as many digits as tell something."""
+    value = amount / 1_000_000
+    return f"${value:.2f}" if value >= 1 else f"${value:.6f}".rstrip("0").rstrip(".")
 
 
 _ENDINGS = {
@@ -53,7 +92,7 @@ def dry_run(built: Built, targets: tuple[Target, ...], config: Config) -> str:
     request = built.request
     lines = [f"would ask  {targets[0].model} on {_where(targets[0], config)}"]
     lines += [f"or, if that fails, {one.model} on {_where(one, config)}" for one in targets[1:]]
-    lines.append(f"tokens     about {estimate_tokens(request):,} (an estimate); nothing was sent")
+    lines.append(f"tokens     about {estimate(request):,} (an estimate); nothing was sent")
     if settings := request.settings.to_json():
         lines.append("settings   " + ", ".join(f"{k} = {v}" for k, v in settings.items()))
     if request.system is not None:
@@ -71,13 +110,3 @@ def dry_run(built: Built, targets: tuple[Target, ...], config: Config) -> str:
 def _where(target: Target, config: Config) -> str:
     service = config.backend(target.backend)
     return f"{target.backend} ({service.base_url or 'this machine'})"
-
-
-def estimate_tokens(request: Request) -> int:
-    """A rough count: 4 characters of English a token, fewer of other scripts; 258 a picture."""
-    texts = [request.system or "", request.schema or ""]
-    texts += [message.text for message in request.messages]
-    ascii_count = sum(sum(char < "\x80" for char in text) for text in texts)
-    other = sum(map(len, texts)) - ascii_count
-    parts = sum(part.data is not None for message in request.messages for part in message.parts)
-    return round(ascii_count / 4 + other / 1.5) + 258 * parts

@@ -13,6 +13,8 @@ from gemini_magic import config as configuration
 from gemini_magic import paths
 from gemini_magic.cell import GeminiCell, subcommand
 from gemini_magic.config import Backend, Config
+from gemini_magic.engine.admission import Admission
+from gemini_magic.engine.cache import Cache, size_of
 from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.engine import Engine
 from gemini_magic.engine.request import build
@@ -30,7 +32,7 @@ from gemini_magic.notebook import display
 from gemini_magic.notebook.chat import Conversation, Conversations, Place
 from gemini_magic.notebook.footer import dry_run, footer, metadata
 from gemini_magic.notebook.namespace import Namespace
-from gemini_magic.types import Reply, Target, digest, first_fence
+from gemini_magic.types import Reply, Request, Target, digest, first_fence
 
 if TYPE_CHECKING:
     from gemini_magic.notebook.magics import GeminiMagic
@@ -53,8 +55,17 @@ class Session:
         self._told: set[str] = set()
         self._streamed: tuple[int, list[Reply]] = (-1, [])
         self._turns: tuple[str, int] = ("", 0)
+        self._first: dict[str, str] = {}
+        self._asked: set[tuple[str, str]] = set()
         config = self.config()
-        self.engine = Engine(Connections(config, os.environ), self._log(config))
+        connections = Connections(config, os.environ)
+        self.cache = _cache(config)
+        self.engine = Engine(
+            connections,
+            self._log(config),
+            admission=Admission(lambda: connections.config),
+            cache=self.cache,
+        )
 
     # --- the two magics ---
 
@@ -113,6 +124,8 @@ class Session:
             targets,
             timeout=float(timeout) if isinstance(timeout, int | float) else config.timeout,
             cell=digest(cell.template),
+            force=cell.flag("force"),
+            replay=self._may_replay(cell, built.request),
         )
         view = display.view_for(
             self.shell,
@@ -168,10 +181,13 @@ class Session:
         )
 
     def _news(self, run: Run) -> tuple[str, ...]:
-        """Where the key came from, with the first reply of a backend."""
-        target = run.reply.target
+        """Where the key came from, and what a free tier costs, with a backend's first reply."""
+        target, cost = run.reply.target, run.reply.cost
         where = self.engine.connections.key_source(target.backend) if target else ""
-        return self._fresh([f"key of {target.backend} from {where}"]) if target and where else ()
+        news = [f"key of {target.backend} from {where}"] if target and where else []
+        if cost is not None and cost.listed and not cost.paid:
+            news.append("free tier: Google may use what you send to improve its products")
+        return self._fresh(news)
 
     def _fresh(self, news: Iterable[str]) -> tuple[str, ...]:
         """What of this was not told before; it counts as told from now on."""
@@ -235,7 +251,7 @@ class Session:
             config = self.refresh()
             if config.warm_up:
                 target = choose(config, self.engine.connections.find_key)[0]
-                self.engine.warm_up(target.backend)
+                self.engine.warm_up(target)
 
     def _log(self, config: Config) -> Any:
         if not config.run_log:
@@ -261,6 +277,25 @@ class Session:
         execution, drawn = self._streamed
         self._streamed = (now, [*(drawn if execution == now else ()), reply])
 
+    def _may_replay(self, cell: GeminiCell, request: Request) -> bool:
+        """Whether a stored answer may stand in: the first time that a cell runs in this kernel.
+
+        Where cells have no ids: the first time that this is asked in this kernel.
+        """
+        cell_id, execution = self._running_cell()
+        asked = (execution if cell_id else "", request.digest)
+        first = self._first.setdefault(cell_id, execution) == execution if cell_id else True
+        first = first and asked not in self._asked
+        self._asked.add(asked)
+        return cell.flag("cached") or (first and not cell.flag("fresh"))
+
+    def _running_cell(self) -> tuple[str, str]:
+        """The running cell's id, "" where cells have none, and what names this execution."""
+        get_parent = getattr(self.shell, "get_parent", None)
+        parent = (get_parent() if get_parent else None) or {}
+        cell_id = parent.get("metadata", {}).get("cellId") or ""
+        return str(cell_id), f"{parent.get('header', {}).get('msg_id')}"
+
     def _chat(self, cell: GeminiCell) -> tuple[Conversation | None, Place | None]:
         name = cell.text("chat")
         if name is None:
@@ -269,16 +304,20 @@ class Session:
 
     def _place(self) -> Place | None:
         """The running cell and the how-manieth chat call in it; None where cells have no ids."""
-        get_parent = getattr(self.shell, "get_parent", None)
-        parent = (get_parent() if get_parent else None) or {}
-        cell_id = parent.get("metadata", {}).get("cellId")
+        cell_id, execution = self._running_cell()
         if not cell_id:
             return None
-        execution = f"{parent.get('header', {}).get('msg_id')}"
         before, count = self._turns
         count = count + 1 if before == execution else 0
         self._turns = (execution, count)
-        return str(cell_id), count
+        return cell_id, count
+
+
+def _cache(config: Config) -> Cache | None:
+    """The store of answers; None where the user wants none."""
+    size = size_of(config.cache["size"])
+    days = config.cache["days"]
+    return Cache(paths.data_dir() / "cache.db", size=size, days=days) if size and days else None
 
 
 def _follow(run: Run, view: display.View) -> bool:

@@ -3,34 +3,63 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 
-def show_table(shell: Any, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Draw a table in the running cell's output."""
-    plain = text_table(head, rows)
+def show_table(
+    shell: Any,
+    head: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    numbers: Collection[int] = (),
+) -> None:
+    """Draw a table in the running cell's output; ``numbers`` are columns to align at the right."""
+    plain = text_table(head, rows, numbers)
     if not hasattr(shell, "kernel"):
         print(plain)
         return
-    shell.display_pub.publish({"text/html": html_table(head, rows), "text/plain": plain}, {})
+    shell.display_pub.publish(
+        {"text/html": html_table(head, rows, numbers), "text/plain": plain}, {}
+    )
 
 
-def text_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def text_table(
+    head: Sequence[str], rows: Sequence[Sequence[object]], numbers: Collection[int] = ()
+) -> str:
     """The table as aligned text."""
     cells = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+    align = [str.rjust if n in numbers else str.ljust for n in range(len(widths))]
+    lines = [
+        "  ".join(
+            put(cell, width) for put, cell, width in zip(align, row, widths, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
-def html_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def html_table(
+    head: Sequence[str], rows: Sequence[Sequence[object]], numbers: Collection[int] = ()
+) -> str:
     """The table as HTML, every cell escaped."""
 
     def line(cells: Sequence[object], tag: str) -> str:
-        style = ' style="text-align: left"'
-        inner = "".join(f"<{tag}{style}>{html.escape(str(cell))}</{tag}>" for cell in cells)
+        inner = "".join(
+            f'<{tag} style="text-align: {"right" if n in numbers else "left"}">'
+            f"{escaped(str(cell))}</{tag}>"
+            for n, cell in enumerate(cells)
+        )
         return f"<tr>{inner}</tr>"
 
     body = "".join(line(row, "td") for row in rows)
     return f"<table><thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table>"
+
+
+def escaped(text: str) -> str:
+    """Text as HTML in which Lab sets no formulas: between two dollar signs it would see one.
+
+    MathJax looks for formulas in the text between two tags.
+    """
+    plain = html.escape(text)
+    return plain.replace("$", "<span>$</span>").replace("\\", "<span>\\</span>")

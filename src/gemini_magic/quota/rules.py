@@ -327,5 +327,3 @@ def from_json(document: str) -> Rules:
 
 def _texts(pairs: Mapping[str, str]) -> dict[str, str]:
     return {str(key): str(value) for key, value in pairs.items()}
-
-

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gemini_magic import paths
+from gemini_magic.forks import close_at_forks
+from gemini_magic.locks import ProcessLock
 from gemini_magic.quota.clock import TOLERANCE, Clock, Reading, system_clock
 from gemini_magic.quota.store import (
     GRACE,
@@ -104,6 +106,7 @@ _COUNT = (
     f"INSERT INTO totals VALUES (?, ?{', ?' * len(UNITS)}) ON CONFLICT DO UPDATE SET"
     f" {', '.join(f'{unit} = {unit} + excluded.{unit}' for unit in UNITS)}"
 )
+_NOTHING = (0,) * len(UNITS)
 #: Where a meter's minute ends in its row, and its day begins.
 _SPLIT = 1 + len(MINUTE_UNITS)
 #: File systems on which processes of several machines meet, or locks are not to be trusted.
@@ -120,11 +123,13 @@ class SqliteStore:
         self.where = str(path)
         self._path = path
         self._clock = clock
+        self.lock = ProcessLock()
         self._database: sqlite3.Connection | None = None
-        self._pid = self._inode = 0  # whose connection it is, and to which file
+        self._inode = 0  # the file that it is connected to
         self._looked = 0.0
         self._queue = -1
         self._settled = 0
+        close_at_forks(self)
 
     # --- time ---
 
@@ -140,7 +145,8 @@ class SqliteStore:
             database.execute(
                 "INSERT OR REPLACE INTO clocks VALUES (?, ?)", (reading.boot, now - base)
             )
-            self._disbelieve(database, now)
+            # A minute lasts a minute, whatever is learned of the clock within it.
+            database.execute("UPDATE events SET at = at + ?1, leaves = leaves + ?1", (ahead,))
 
     def _look(self, database: sqlite3.Connection) -> tuple[int, float]:
         """The rules' version and the time; within a transaction neither can change."""
@@ -212,11 +218,12 @@ class SqliteStore:
             counted = _counted(plan.counted)
             row = (plan.scope, now, now + MINUTE + GRACE, *minute, _text(amount), counted)
             number = database.execute(_INSERT, row).lastrowid
-            (_, today), *others = plan.counted
-            self._turn_page(database, plan.scope, meters[plan.scope], today)
-            database.execute(_TAKE, (*minute, *amount, plan.scope))
-            for scope, period in others:
-                database.execute(_COUNT, (scope, period, *amount))
+            self._turn_page(database, plan, meters[plan.scope])
+            (first, _), *others = plan.counted
+            own = first == plan.scope
+            database.execute(_TAKE, (*minute, *(amount if own else _NOTHING), plan.scope))
+            for scope, period in others if own else plan.counted:
+                self._count(database, scope, period, plan.amount)
             return Admitted(str(number), now)
 
     def _live(
@@ -234,13 +241,12 @@ class SqliteStore:
             )
         return _Meter(today, Amount(*minute), Amount(*amount))
 
-    def _turn_page(
-        self, database: sqlite3.Connection, scope: str, meter: _Meter | None, today: str
-    ) -> None:
-        """Make ``today`` the day that the scope's meter counts."""
-        if meter is not None and meter.day == today:
+    def _turn_page(self, database: sqlite3.Connection, plan: Plan, meter: _Meter | None) -> None:
+        """Make the plan's day the one that the meter of its scope counts."""
+        scope, (first, today) = plan.scope, plan.counted[0]
+        if meter is not None and (meter.day == today or first != scope):
             return
-        row = database.execute(_TOTALS, (scope, today)).fetchone() or (0,) * len(UNITS)
+        row = database.execute(_TOTALS, (scope, today)).fetchone() or _NOTHING
         database.execute("DELETE FROM totals WHERE scope = ? AND period = ?", (scope, today))
         minute: Sequence[int] = (0,) * len(MINUTE_UNITS)
         if meter is not None:
@@ -388,8 +394,16 @@ class SqliteStore:
                 database.execute("DELETE FROM meters WHERE scope = ?", (scope,))
                 database.execute("DELETE FROM totals WHERE scope = ?", (scope,))
                 database.execute(  # not deleted: its number must not be given to another
-                    "UPDATE events SET scope = '', live = 0, counted = '' WHERE scope = ?", (scope,)
+                    "UPDATE events SET scope = '', live = 0 WHERE scope = ?", (scope,)
                 )
+                rows = database.execute(
+                    "SELECT id, counted FROM events WHERE instr(counted, ?)", (f"{scope}\t",)
+                )
+                for number, counted in rows.fetchall():
+                    others = [pair for pair in _periods(counted) if pair[0] != scope]
+                    database.execute(
+                        "UPDATE events SET counted = ? WHERE id = ?", (_counted(others), number)
+                    )
 
     def changes(self) -> int:
         with self._reading() as database:
@@ -407,7 +421,7 @@ class SqliteStore:
     def close(self) -> None:
         database, self._database = self._database, None
         queue, self._queue = self._queue, -1
-        if database is not None and os.getpid() == self._pid:  # a forked child leaves it alone
+        if database is not None:
             with suppress(sqlite3.Error):
                 database.close()
         if queue >= 0:
@@ -415,10 +429,11 @@ class SqliteStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            yield self._open()
-        except (sqlite3.Error, OSError) as problem:
-            raise self._told(problem) from None
+        with self.lock:
+            try:
+                yield self._open()
+            except (sqlite3.Error, OSError) as problem:
+                raise self._told(problem) from None
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -426,21 +441,22 @@ class SqliteStore:
 
         Processes queue at a lock file: SQLite's own waiting lets some of them starve.
         """
-        try:
-            database = self._open()
-            _flock(self._queue, True)
+        with self.lock:
             try:
-                database.execute("BEGIN IMMEDIATE")
-                yield database
-                database.execute("COMMIT")
-            except BaseException:
-                if database.in_transaction:
-                    database.rollback()
-                raise
-            finally:
-                _flock(self._queue, False)
-        except (sqlite3.Error, OSError) as problem:
-            raise self._told(problem) from None
+                database = self._open()
+                _flock(self._queue, True)
+                try:
+                    database.execute("BEGIN IMMEDIATE")
+                    yield database
+                    database.execute("COMMIT")
+                except BaseException:
+                    if database.in_transaction:
+                        database.rollback()
+                    raise
+                finally:
+                    _flock(self._queue, False)
+            except (sqlite3.Error, OSError) as problem:
+                raise self._told(problem) from None
 
     def _told(self, problem: sqlite3.Error | OSError) -> StoreError:
         self.close()
@@ -452,7 +468,7 @@ class SqliteStore:
 
     def _open(self) -> sqlite3.Connection:
         now = time.monotonic()
-        if self._database is not None and os.getpid() == self._pid:
+        if self._database is not None:
             if now < self._looked + _LOOK_AGAIN:
                 return self._database
             self._looked = now
@@ -467,7 +483,7 @@ class SqliteStore:
         self._database = database = sqlite3.connect(
             self._path, timeout=_BUSY, isolation_level=None, check_same_thread=False
         )
-        self._pid, self._inode, self._looked = os.getpid(), self._present_inode(), now
+        self._inode, self._looked = self._present_inode(), now
         _flock(self._queue, True)
         try:
             self._prepare(database)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gemini_magic.quota.rules import Bucket, Limit
 
@@ -84,12 +84,3 @@ class DayUse:
     output: int
     images: int = 0
     cost: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What is left of one window after a request, for the line below its answer."""
-
-    window: str
-    used: int
-    limit: Limit | None = field(default=None)

@@ -1,0 +1,279 @@
+"""Lets requests in: each waits its turn for the ledger, is told why, and is settled in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gemini_magic.config import Config
+from gemini_magic.errors import GeminiMagicError, LedgerError, WireError
+from gemini_magic.keys import Secret
+from gemini_magic.types import Answered, Event, Notice, Reply, Request, Target, Waiting
+
+if TYPE_CHECKING:
+    from gemini_magic.engine.books import Books, Question
+    from gemini_magic.quota.ledger import Denied, Grant
+    from gemini_magic.quota.settlement import Fate
+
+#: Seconds for which a limit that may be stale holds a request back.
+_SHORT = 10.0
+#: Seconds between two looks at the ledger while waiting: something may have been released.
+_LOOK = 1.0
+#: Seconds after which a request without an answer is renewed in the ledger (``store.GRACE``).
+_RENEW = 4.0
+
+T = TypeVar("T")
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a request wants to be let in.
+
+    ``force`` sends it whatever the limits say. ``hurry`` are the failures (``when``) for which the
+    next target of the route is there, so that nobody waits here. ``others`` tells who else can
+    answer.
+    """
+
+    force: bool = False
+    hurry: frozenset[str] = frozenset()
+    others: Callable[[], str] = str
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A request that was let in. Without a ``grant`` nobody counts it: the ledger is away."""
+
+    question: Question | None = None
+    grant: Grant | None = None
+    answered: bool = False
+    renewal: asyncio.TimerHandle | None = None
+
+    def stop_renewal(self) -> None:
+        if self.renewal is not None:
+            self.renewal.cancel()
+            self.renewal = None
+
+
+class Admission:
+    """One engine's way to the ledger; used on the loop's thread.
+
+    ``config`` gives the configuration in force now.
+    """
+
+    def __init__(self, config: Callable[[], Config]) -> None:
+        self._config = config
+        self._books: Books | None = None
+        self._thread = ThreadPoolExecutor(1, "gemini_magic ledger")
+        self._lines: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def drop(self) -> None:
+        """Forget what belongs to another loop, or to the parent of this process."""
+        self._thread = ThreadPoolExecutor(1, "gemini_magic ledger")
+        self._lines.clear()
+        self._books = None
+
+    # --- in ---
+
+    async def enter(
+        self, emit: Emit, target: Target, key: Secret | None, request: Request, terms: Terms
+    ) -> Ticket:
+        """Reserve for a request, waiting if need be; events say for what.
+
+        Raises ``QuotaExceeded`` and ``PromptTooLong`` where it is not let in, ``ConfigError`` for
+        a budget without a price, and ``LedgerError`` where the ledger is away and the user wants
+        to stop then.
+        """
+        try:
+            line = self._lines[str(target)]
+            if line.locked():
+                return await self._queue(line, emit, target, key, request, terms)
+            async with line:
+                return await self._enter(emit, target, key, request, terms)
+        except _Away as problem:
+            if self._config().ledger.get("on_ledger_error", "warn") == "stop":
+                raise LedgerError(
+                    f"the quota cannot be counted ({problem}); nothing was sent.",
+                    'To ask without a count: on_ledger_error = "warn" in gemini_magic.toml',
+                ) from None
+            emit(Notice(f"not counted in the quota: {problem}"))
+            return Ticket()
+
+    async def _queue(
+        self,
+        line: asyncio.Lock,
+        emit: Emit,
+        target: Target,
+        key: Secret | None,
+        request: Request,
+        terms: Terms,
+    ) -> Ticket:
+        """Wait behind the others of this process that ask the same."""
+        patience = self._config().max_wait
+        emit(Waiting(f"other requests to {target} go first"))
+        try:
+            async with asyncio.timeout(patience):
+                await line.acquire()
+        except TimeoutError:
+            from gemini_magic.engine.refusal import crowded
+
+            raise crowded(target, patience, terms.others()) from None
+        try:
+            return await self._enter(emit, target, key, request, terms)
+        finally:
+            line.release()
+
+    async def _enter(
+        self, emit: Emit, target: Target, key: Secret | None, request: Request, terms: Terms
+    ) -> Ticket:
+        def ask(books: Books) -> tuple[Question, Grant | Denied]:
+            question = books.question(target.backend, key, target.model, request, force=terms.force)
+            return question, books.admit(question)
+
+        from gemini_magic.quota.ledger import Denied
+
+        began = time.monotonic()
+        question, decided = await self._asked(ask)
+        while isinstance(decided, Denied):
+            question = await self._wait(emit, target, question, decided, terms, began)
+            question, decided = await self._asked(_again(question))
+        ticket = Ticket(question, decided)
+        self._renew_later(ticket)
+        return ticket
+
+    async def _asked(
+        self, ask: Callable[[Books], tuple[Question, Grant | Denied]]
+    ) -> tuple[Question, Grant | Denied]:
+        """Ask the ledger; what it grants to a run that is cancelled meanwhile is given back."""
+        answer = asyncio.ensure_future(self._do(ask))
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            answer.add_done_callback(self._give_back)
+            raise
+
+    def _give_back(self, answer: asyncio.Future[tuple[Question, Grant | Denied]]) -> None:
+        from gemini_magic.quota.ledger import Denied
+
+        if answer.cancelled() or answer.exception() is not None:
+            return
+        question, decided = answer.result()
+        if not isinstance(decided, Denied):
+            self._later(lambda books: books.settle(question, decided, "unsent", Reply(), None))
+
+    async def _wait(
+        self,
+        emit: Emit,
+        target: Target,
+        question: Question,
+        denied: Denied,
+        terms: Terms,
+        began: float,
+    ) -> Question:
+        """Wait a while for a window to open; the question to ask then."""
+        from gemini_magic.engine import refusal
+
+        patience = self._config().max_wait
+        wall, wait = denied.last, denied.last.opens - denied.at
+        in_all = time.monotonic() - began + wait
+        if denied.firm:
+            if in_all > patience or wall.window in terms.hurry:
+                raise refusal.refused(target, denied, patience, terms.others())
+        elif in_all > min(_SHORT, patience):
+            emit(Notice(refusal.beyond(denied, target)))
+            return question.stale_limits_apart()
+        emit(Waiting(refusal.waiting_for(wall, target), time.time() + wait))
+        await asyncio.sleep(min(max(wait, 0.001), _LOOK))
+        return question
+
+    # --- meanwhile ---
+
+    def warm_up(self, target: Target) -> None:
+        """Open the ledger, and look the target's price up, while nobody waits for it."""
+        self._later(lambda books: books.ledger.salt)
+        self._later(lambda books: books.look_up(target))
+
+    def answered(self, ticket: Ticket, headers: Answered) -> None:
+        """An answer has begun; returns at once."""
+        grant = ticket.grant
+        if grant is not None and not ticket.answered:
+            ticket.answered = True
+            ticket.stop_renewal()
+            self._later(lambda books: books.answered(grant, headers))
+
+    def _renew_later(self, ticket: Ticket) -> None:
+        """The service may get the request later than it was reserved: say so until it answers."""
+        grant = ticket.grant
+        assert grant is not None
+
+        def renew() -> None:
+            self._later(lambda books: books.ledger.renew(grant))
+            self._renew_later(ticket)
+
+        ticket.renewal = asyncio.get_running_loop().call_later(_RENEW, renew)
+
+    # --- out ---
+
+    async def leave(
+        self, ticket: Ticket, fate: Fate, reply: Reply, wire: WireError | None = None
+    ) -> Reply:
+        """Settle a request; the reply with what is left and what it cost. Never fails.
+
+        ``wire`` is what the service refused with. A cancelled run is settled all the same.
+        """
+        ticket.stop_renewal()
+        if (question := ticket.question) is None:
+            return reply
+
+        def settle(books: Books) -> Reply:
+            return books.settle(question, ticket.grant, fate, reply, wire)
+
+        try:
+            return await asyncio.shield(asyncio.ensure_future(self._do(settle)))
+        except (_Away, GeminiMagicError):
+            return reply
+
+    # --- the ledger's thread ---
+
+    async def _do(self, work: Callable[[Books], T]) -> T:
+        """Have the ledger's thread do it. Raises ``_Away`` where the store cannot be used."""
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self._thread, self._told, work)
+        except RuntimeError:  # the process ends, and gives no thread any more work
+            return self._told(work)
+        return await done
+
+    def _later(self, work: Callable[[Books], Any]) -> None:
+        """Have it done some time soon; what goes wrong is told with the next request."""
+
+        def quietly() -> None:
+            with suppress(_Away, GeminiMagicError):
+                self._told(work)
+
+        with suppress(RuntimeError):  # the process ends
+            self._thread.submit(quietly)
+
+    def _told(self, work: Callable[[Books], T]) -> T:
+        from gemini_magic.engine.books import Books
+        from gemini_magic.quota.store import StoreError
+
+        if self._books is None:
+            self._books = Books(self._config)
+        try:
+            return work(self._books)
+        except StoreError as problem:
+            raise _Away(str(problem)) from None
+
+
+def _again(question: Question) -> Callable[[Books], tuple[Question, Grant | Denied]]:
+    return lambda books: (question, books.admit(question))
+
+
+class _Away(Exception):
+    """The ledger's store cannot be used; the message says why."""

@@ -1,0 +1,268 @@
+"""Asks one target once: from its stored answer, or let in by the ledger, streamed and settled."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from gemini_magic.backends.base import Backend
+from gemini_magic.engine.admission import Admission, Terms, Ticket
+from gemini_magic.engine.connections import Connections
+from gemini_magic.engine.gather import Gathering
+from gemini_magic.engine.run import Run
+from gemini_magic.errors import (
+    BackendError,
+    Blocked,
+    GeminiMagicError,
+    QuotaExceeded,
+    UnknownModel,
+    WireError,
+    WirePhase,
+)
+from gemini_magic.quota.asked import Asked
+from gemini_magic.types import (
+    CUT,
+    MAX_TOKENS,
+    STOP,
+    Answered,
+    Ended,
+    Reply,
+    Started,
+    Target,
+    TextDelta,
+    ThoughtDelta,
+)
+
+if TYPE_CHECKING:
+    from gemini_magic.engine.cache import Cache
+    from gemini_magic.quota.settlement import Fate
+
+#: Seconds that the search for a mistyped model's nearest names may take.
+_SUGGESTION_TIMEOUT = 3.0
+_HARMLESS = (STOP, MAX_TOKENS, "TOOL_CALLS", "CONTINUATION")
+#: Bytes of an answer that are taken for a token while it streams: rather too few.
+_BYTES_A_TOKEN = 3.5
+
+
+class Outcome(NamedTuple):
+    """How an attempt ended: its error, if any, why the answer ended, and the wire's failure.
+
+    ``scarce`` says that hardly any request of the day is left.
+    """
+
+    error: GeminiMagicError | None
+    reason: str
+    wire: WireError | None = None
+    scarce: bool = False
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far an attempt has come."""
+
+    sent: bool = False
+    ended: Ended | None = None
+    spent: bool = False
+    bytes: int = 0
+
+
+class Attempts:
+    """What every attempt needs: connections, the way to the ledger, and stored answers."""
+
+    def __init__(
+        self, connections: Connections, admission: Admission | None, cache: Cache | None
+    ) -> None:
+        self.connections = connections
+        self._admission = admission
+        self._cache = cache
+
+    async def replayed(self, run: Run, target: Target) -> bool:
+        """Answer a run from what was stored for this target; whether there was something."""
+        if self._cache is None:
+            return False
+        cache, key = self._cache, self._key(run, target)
+        stored = await asyncio.to_thread(cache.find, key)
+        if stored is None:
+            return False
+        run.emit(Started(target, cached=True))
+        if stored.thoughts:
+            run.emit(ThoughtDelta(stored.thoughts))
+        run.emit(TextDelta(stored.text))
+        run.draft.reply = run.draft.reply.replace(
+            usage=stored.usage, model_version=stored.model_version, cached=True
+        )
+        return True
+
+    def keep(self, run: Run, reply: Reply) -> None:
+        """Store a finished answer for the next time; on any thread."""
+        if self._cache is not None and reply.complete and not reply.cached and reply.target:
+            self._cache.keep(self._key(run, reply.target), reply)
+
+    def _key(self, run: Run, target: Target) -> str:
+        from gemini_magic.engine.cache import key
+
+        service = self.connections.config.backend(target.backend)
+        return key(service, target.model, run.draft.request)
+
+    async def ask(self, run: Run, target: Target, timeout: float, terms: Terms) -> Outcome:
+        """Ask a target; ``timeout`` is the longest silence in seconds."""
+        asked = Asked(target.backend, model=target.model)
+        try:
+            backend, asked = self.connections.open(target.backend)
+            asked = asked.of(target.model)
+            ticket = await self._enter(run, target, asked, terms)
+        except GeminiMagicError as known:
+            return Outcome(known, CUT)
+        run.emit(Started(target))
+        progress, wire, error = _Progress(), None, None
+        fate: Fate = "cut"
+        try:
+            await self._stream(run, backend, target, timeout, ticket, progress)
+            fate = "cut" if progress.spent or progress.ended is None else "answered"
+        except TimeoutError:
+            phase: WirePhase = "stream" if run.draft.texts else "headers"
+            wire = WireError(phase, detail=f"nothing came for {timeout:g} s")
+            fate = _fate(wire, bool(run.draft.texts))
+        except WireError as failure:
+            wire = failure
+            fate = _fate(wire, bool(run.draft.texts))
+        except GeminiMagicError as known:
+            error, fate = known, "unsent"
+        except BaseException:
+            await self._leave(run, ticket, fate, None)
+            raise
+        ended = progress.ended
+        if ended is not None:
+            run.draft.reply = run.draft.reply.replace(
+                usage=ended.usage, model_version=ended.model_version
+            )
+            fate = "cut" if ended.finish_reason == CUT else fate
+        scarce = await self._leave(run, ticket, fate, wire)
+        if wire is not None:
+            return Outcome(await self._explain(wire, asked), CUT, wire, scarce)
+        if progress.spent:
+            error = _spent(asked)
+        if error is not None:
+            return Outcome(error, CUT)
+        reason = ended.finish_reason if ended else CUT
+        return Outcome(_judge(reason, any(map(bool, run.draft.texts)), asked), reason)
+
+    async def _enter(self, run: Run, target: Target, asked: Asked, terms: Terms) -> Ticket:
+        if self._admission is None:
+            return Ticket()
+        return await self._admission.enter(run.emit, target, asked.secret, run.draft.request, terms)
+
+    async def _leave(self, run: Run, ticket: Ticket, fate: Fate, wire: WireError | None) -> bool:
+        """Settle an attempt; whether the day's quota is nearly used up."""
+        if self._admission is None:
+            return False
+        draft = run.draft
+        so_far = draft.snapshot(CUT)
+        settled = await self._admission.leave(ticket, fate, so_far, wire)
+        draft.reply = draft.reply.replace(left=settled.left, cost=settled.cost)
+        return any(
+            one.window == "rpd" and one.size is not None and one.size - one.used <= 3
+            for one in settled.left
+        )
+
+    async def _stream(
+        self,
+        run: Run,
+        backend: Backend,
+        target: Target,
+        timeout: float,
+        ticket: Ticket,
+        progress: _Progress,
+    ) -> None:
+        loop_time = asyncio.get_running_loop().time
+        async with (
+            asyncio.timeout(timeout) as silence,
+            aclosing(backend.stream(run.draft.request, target.model)) as said,
+        ):
+            gathering = Gathering()
+            async for event in said:
+                silence.reschedule(loop_time() + timeout)
+                if isinstance(event, Answered):
+                    if self._admission is not None:
+                        self._admission.answered(ticket, event)
+                elif isinstance(event, Ended):
+                    progress.ended = event
+                else:
+                    run.emit(event)
+                    if isinstance(event, TextDelta | ThoughtDelta):
+                        progress.bytes += len(event.text.encode("utf-8", "replace"))
+                        if _is_spent(ticket, progress.bytes):
+                            progress.spent = True
+                            return
+                    await gathering.pause()
+
+    async def _explain(self, wire: WireError, asked: Asked) -> GeminiMagicError:
+        error = told(wire, asked)
+        if not isinstance(error, UnknownModel):
+            return error
+        try:
+            async with asyncio.timeout(_SUGGESTION_TIMEOUT):
+                backend, _ = self.connections.open(asked.backend)
+                names = [model.name for model in await backend.models()]
+        except (TimeoutError, WireError, GeminiMagicError):
+            return error
+        return told(wire, asked.knowing(names))
+
+
+def told(failure: WireError, asked: Asked) -> GeminiMagicError:
+    """The user's error; what finds it is loaded with the first failure."""
+    from gemini_magic.quota.diagnosis import diagnose
+
+    return diagnose(failure, asked)
+
+
+def _fate(wire: WireError, has_text: bool) -> Fate:
+    """What counts of a request that failed on the wire."""
+    if has_text:
+        return "cut"
+    if wire.phase == "connect":
+        return "unsent"
+    return "refused" if wire.status is not None and wire.status < 500 else "failed"
+
+
+def _is_spent(ticket: Ticket, streamed: int) -> bool:
+    """Whether an answer of so many bytes has reached what the budget leaves for it."""
+    grant, question = ticket.grant, ticket.question
+    if grant is None or grant.allowance is None or question is None or question.price is None:
+        return False
+    from gemini_magic.quota import prices
+
+    output = round(streamed / _BYTES_A_TOKEN)
+    return prices.planned(question.price, question.amount.tokens, output) >= grant.allowance
+
+
+def _spent(asked: Asked) -> QuotaExceeded:
+    return QuotaExceeded(
+        f"the answer of {asked.label} was stopped: the budget of {asked.backend} is used up.",
+        "What came is kept. See %gemini quota; raise the budget in gemini_magic.toml.",
+        status=0,
+        window="budget",
+    )
+
+
+def _judge(reason: str, has_text: bool, asked: Asked) -> GeminiMagicError | None:
+    """What to tell the user of an answer that ended without an error on the wire."""
+    if reason == CUT:
+        return BackendError(
+            f"{asked.label} ended the answer without saying that it was complete.",
+            "What came is kept; run the cell again.",
+        )
+    if reason in _HARMLESS and has_text:
+        return None
+    if reason in _HARMLESS:
+        why = "all its tokens went into thinking" if reason == MAX_TOKENS else "no text at all"
+        return BackendError(
+            f"{asked.label} sent an empty answer ({why}).",
+            "Run the cell again, or give it room: --max-output-tokens 4096",
+        )
+    return Blocked(
+        f"{asked.label} {'broke off' if has_text else 'withheld'} the answer ({reason}).",
+        "Say it in other words, or ask another model: -m MODEL",
+    )

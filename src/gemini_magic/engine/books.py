@@ -1,0 +1,194 @@
+"""The engine's bookkeeping: what is asked of the ledger before a request, and told it after.
+
+All of it runs on the ledger's own thread, so that a slow disk never stalls a stream.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gemini_magic import catalog, paths
+from gemini_magic.config import Backend as Service
+from gemini_magic.config import Config
+from gemini_magic.errors import ConfigError, WireError
+from gemini_magic.keys import Secret
+from gemini_magic.quota import accounts, prices
+from gemini_magic.quota.calibrations import Calibrations
+from gemini_magic.quota.estimate import Calibration, estimate
+from gemini_magic.quota.ledger import Denied, Grant, Ledger
+from gemini_magic.quota.lessons import lesson
+from gemini_magic.quota.opening import budgets_of, open_ledger
+from gemini_magic.quota.plan import Asking
+from gemini_magic.quota.settlement import Fate
+from gemini_magic.quota.store import Amount
+from gemini_magic.types import (
+    Answered,
+    Cost,
+    Left,
+    Message,
+    Part,
+    Reply,
+    Request,
+    Target,
+    Usage,
+)
+
+#: Output tokens that are reserved for a model that nothing is known of.
+_USUAL_OUTPUT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a request is going to take, and of whom. ``estimated`` is before any calibration."""
+
+    service: Service
+    model: str
+    asking: Asking
+    amount: Amount
+    estimated: int
+    price: prices.Price | None
+
+    def stale_limits_apart(self) -> Question:
+        """The same, past limits that may be out of date."""
+        return replace(self, asking=replace(self.asking, soft=False))
+
+
+class Books:
+    """The ledger in force, prices, and what answers taught. Methods raise ``StoreError``."""
+
+    def __init__(self, config: Callable[[], Config]) -> None:
+        self._config = config
+        self._opened: tuple[Any, Ledger] | None = None
+        self._calibrations: Calibrations | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The configured ledger, opened with its first use and when the configuration changed."""
+        config = self._config()
+        chosen = tuple(sorted(config.ledger.items())), paths.data_dir()
+        if self._opened is None or self._opened[0] != chosen:
+            self.close()
+            self._opened = chosen, open_ledger(config)
+        ledger = self._opened[1]
+        ledger.configure(config.limits, config.limits_since)
+        return ledger
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened[1].store.close()
+            self._opened = None
+
+    # --- before ---
+
+    def question(
+        self, backend: str, key: Secret | None, model: str, request: Request, *, force: bool
+    ) -> Question:
+        """What to ask the ledger. Raises ``ConfigError`` for a budget without a price."""
+        service = self._config().backend(backend)
+        estimated = estimate(request)
+        tokens = self._known(model).tokens(estimated)
+        budgets = budgets_of(service)
+        price, cost = self.price(service, model, look_up=bool(budgets)), 0
+        if budgets:
+            if price is None:
+                raise ConfigError(
+                    f"{service.name} has a budget, but nobody knows the price of {model}; "
+                    "nothing was sent.",
+                    f'Tell it in your gemini_magic.toml: [prices.{service.name}."{model}"] '
+                    'input = "0.30 USD" output = "2.50 USD" (for a million tokens)',
+                )
+            cost = prices.planned(price, tokens, self._output(model, request))
+        asking = Asking(
+            accounts.stream(service, key, model, self.ledger.salt),
+            label=accounts.label(service),
+            tier=service.tier or "",
+            seeded=accounts.counts_as_google(service),
+            budgets=budgets,
+            force=force,
+        )
+        return Question(service, model, asking, Amount(1, tokens, cost=cost), estimated, price)
+
+    def admit(self, question: Question) -> Grant | Denied:
+        return self.ledger.admit(question.asking, question.amount)
+
+    def price(self, service: Service, model: str, *, look_up: bool = False) -> prices.Price | None:
+        """A model's price as far as it is known at once; ``look_up`` takes a library's time."""
+        return prices.find(service, model, self._config().prices, time.time(), look_up=look_up)
+
+    def look_up(self, target: Target) -> None:
+        """Have the target's list price at hand from now on."""
+        self.price(self._config().backend(target.backend), target.model, look_up=True)
+
+    def _output(self, model: str, request: Request) -> int:
+        """How many tokens an answer may have, as far as this model's answers tell."""
+        usual = self._known(model).p95(_USUAL_OUTPUT)
+        most = request.settings.max_output_tokens
+        return usual if most is None else min(most, usual)
+
+    def _known(self, model: str) -> Calibration:
+        if self._calibrations is None:
+            self._calibrations = Calibrations(Path(paths.state_dir()) / "calibration.json")
+        return self._calibrations.of(model)
+
+    # --- meanwhile and after ---
+
+    def answered(self, grant: Grant, headers: Answered) -> None:
+        """An answer has begun. Only Google's clock tells the ledger the time."""
+        date = headers.date if grant.asking.seeded else None
+        self.ledger.answered(grant, max(0.0, time.time() - headers.at), date)
+
+    def settle(
+        self,
+        question: Question,
+        grant: Grant | None,
+        fate: Fate,
+        reply: Reply,
+        wire: WireError | None,
+    ) -> Reply:
+        """Count what a request took; the reply with what is left and what it cost.
+
+        ``wire`` is what the service refused with; the ledger learns from it.
+        """
+        usage = _counted(question, fate, reply)
+        cost = self._cost(question, fate, usage)
+        output = (usage.output_tokens or 0) + (usage.thought_tokens or 0)
+        left: tuple[Left, ...] = ()
+        if grant is not None:
+            ledger = self.ledger
+            if wire is not None and (told := lesson(wire)) is not None:
+                ledger.learn(grant, told)
+            left = ledger.settle(
+                grant,
+                fate,
+                tokens=usage.input_tokens,
+                output=output,
+                cost=cost.paid if cost else 0,
+            )
+            version = catalog.bare(reply.model_version or "").lower()
+            if fate == "answered" and catalog.is_google(version):
+                ledger.answers_as(grant, version)
+        if fate == "answered" and self._calibrations is not None:
+            self._calibrations.learn(question.model, question.estimated, usage.input_tokens, output)
+        return reply.replace(left=left, cost=cost)
+
+    def _cost(self, question: Question, fate: Fate, usage: Usage) -> Cost | None:
+        if fate not in ("cut", "answered"):
+            return None
+        price = question.price or self.price(question.service, question.model)
+        if price is None:
+            return None
+        listed = prices.cost(price, usage)
+        return Cost(0 if prices.tier_is_free(question.service) else listed, listed)
+
+
+def _counted(question: Question, fate: Fate, reply: Reply) -> Usage:
+    """The usage that a service told; what streamed before a cut is estimated."""
+    usage = reply.usage
+    if fate != "cut" or usage.output_tokens is not None:
+        return usage
+    streamed = Message("model", (Part(text=reply.thoughts + reply.text),))
+    return Usage(usage.input_tokens or question.amount.tokens, estimate(Request((streamed,))))

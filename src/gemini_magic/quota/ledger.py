@@ -1,0 +1,429 @@
+"""Knows what is left: admits requests, settles them, and learns from what services answer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gemini_magic.quota import rules as changes
+from gemini_magic.quota import windows
+from gemini_magic.quota.lessons import Lesson
+from gemini_magic.quota.limits import seed
+from gemini_magic.quota.plan import Asking, Budget, Planned, Shut, make
+from gemini_magic.quota.rules import LEARNED, USER, Bucket, Limit, Rules, from_json, to_json
+from gemini_magic.quota.settlement import Fate, settled
+from gemini_magic.quota.store import Admitted, Amount, Full, Obstacle, Store, StoreError
+from gemini_magic.quota.usage import BucketUse, BudgetUse, DayUse, Snapshot, WindowUse
+from gemini_magic.quota.windows import WINDOWS
+from gemini_magic.types import Left
+
+#: The limits of a user's configuration: project, model, window, size.
+UserLimits = Mapping[str, Mapping[str, Mapping[str, int]]]
+#: How often a change is tried again that somebody else came before.
+_TRIES = 100
+#: Seconds by which the ledger's clock may differ from a service's before it is set anew.
+_SKEW = 3.0
+#: Days for which a bucket that nobody uses is still shown.
+_SHOWN = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A reservation that was made. ``at`` is the time of the ledger's clock.
+
+    ``allowance`` is what a budget leaves for this request, in micro-dollars; None without one.
+    """
+
+    id: str
+    at: float
+    asking: Asking
+    amount: Amount
+    bucket: Bucket
+    allowance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """A window without room for a request: how full it is and when it will have room.
+
+    ``opens`` is ``inf`` where it never will have; ``size`` is None for a closed window of unknown
+    size. ``closed`` says that the service itself refused.
+    """
+
+    window: str
+    used: int
+    size: int | None
+    opens: float
+    firm: bool
+    limit: Limit | None = None
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """No room now; nothing was taken. ``at`` is the time of the ledger's clock."""
+
+    bucket: Bucket
+    walls: tuple[Wall, ...]
+    at: float
+
+    @property
+    def firm(self) -> bool:
+        """Whether a wall stands that a request must not go through."""
+        return any(wall.firm for wall in self.walls)
+
+    @property
+    def last(self) -> Wall:
+        """The wall that falls last; firm ones count before others."""
+        return max(self.walls, key=lambda wall: (wall.firm, wall.opens))
+
+
+class Ledger:
+    """The ledger in one store, for one thread at a time. Methods raise ``StoreError``.
+
+    ``user_limits`` are those of the configuration, in force since ``user_limits_at`` (Unix time).
+    """
+
+    def __init__(self, store: Store, *, failures_count: bool = True) -> None:
+        self.store = store
+        self.user_limits: UserLimits = {}
+        self.user_limits_at = 0.0
+        self._failures_count = failures_count
+        self._rules: tuple[int, Rules] | None = None
+        self._plans: dict[Asking, Planned] = {}
+        self._salt: bytes | None = None
+
+    @property
+    def salt(self) -> bytes:
+        """What keys are hashed with."""
+        if self._salt is None:
+            self._salt = self.store.salt()
+        return self._salt
+
+    def configure(self, limits: UserLimits, since: float) -> None:
+        """Take over the limits of the user's configuration."""
+        if (limits, since) != (self.user_limits, self.user_limits_at):
+            self.user_limits, self.user_limits_at = limits, since
+            self._plans.clear()
+
+    # --- admission ---
+
+    def admit(self, asking: Asking, amount: Amount) -> Grant | Denied:
+        """Reserve what a request is going to take, or say what is in its way."""
+        for _ in range(_TRIES):
+            planned = self._plans.get(asking) or self._planned(asking)
+            if isinstance(planned, Shut):
+                return self._shut(planned)
+            outcome = self.store.reserve(replace(planned.plan, amount=amount))
+            match outcome:
+                case Admitted(id, at):
+                    return Grant(id, at, asking, amount, planned.bucket, self._allowance(asking))
+                case Full(obstacles, at):
+                    walls = tuple(_wall(one, planned) for one in obstacles)
+                    return Denied(planned.bucket, walls, at)
+                case _:
+                    self._forget_plans()
+        raise StoreError(f"{self.store.where}: its rules change too fast")
+
+    def _planned(self, asking: Asking) -> Planned | Shut:
+        stream = asking.stream
+
+        def introduce(rules: Rules) -> Rules:
+            known = changes.with_stream(rules, stream)
+            if asking.label:
+                known = changes.with_label(known, stream.account, asking.label)
+            return known
+
+        version, rules = self._change(introduce)
+        now = self.store.now()
+        made = make(rules, version, asking, now, self._finder(rules, asking.seeded))
+        closure = rules.closure(made.bucket)
+        if isinstance(made, Planned) and closure and closure.lag and not asking.force:
+            # It may have been the day before's: one request finds out, the others wait for it.
+            probe = changes.probing(rules, made.bucket, now)
+            if not self.store.replace_rules(version, to_json(probe)):
+                self._forget_plans()
+                return self._planned(asking)
+            self._rules = version + 1, probe
+            return replace(made, plan=replace(made.plan, version=version + 1))
+        if isinstance(made, Planned):
+            self._plans[asking] = made
+        return made
+
+    def _shut(self, shut: Shut) -> Denied:
+        closure, limit = shut.closure, shut.limit
+        size = limit.size if limit else None
+        wall = Wall(closure.window, size or 0, size, closure.until, True, limit, closed=True)
+        return Denied(shut.bucket, (wall,), self.store.now())
+
+    def _allowance(self, asking: Asking) -> int | None:
+        """What the budgets leave for the request just admitted, its own reservation included."""
+        if not asking.budgets or asking.force:
+            return None
+        now = self.store.now()
+        return min(
+            budget.limit - self.store.totals((budget.scope,), budget.name(now)).cost
+            for budget in asking.budgets
+        )
+
+    def renew(self, grant: Grant) -> None:
+        """No answer has begun yet: the service may have got the request as late as now."""
+        self.store.renew(grant.id)
+
+    def answered(self, grant: Grant, ago: float, date: float | None = None) -> None:
+        """The answer's headers came ``ago`` seconds ago, at ``date`` by the service's clock.
+
+        Unix seconds, about as exact as a Date header; None leaves the ledger's clock alone.
+        """
+        self.store.answered(grant.id, ago)
+        if date is not None:
+            ahead = date + ago - self.store.now()
+            if abs(ahead) > _SKEW:
+                self.store.correct_clock(ahead)
+
+    def settle(
+        self,
+        grant: Grant,
+        fate: Fate,
+        *,
+        tokens: int | None = None,
+        output: int = 0,
+        images: int = 0,
+        cost: int = 0,
+    ) -> tuple[Left, ...]:
+        """Count what the request really took; what is left of its bucket then."""
+        minute, total = settled(
+            fate,
+            grant.amount,
+            tokens=tokens,
+            output=output,
+            images=images,
+            cost=cost,
+            failures_count=self._failures_count,
+        )
+        self.store.settle(grant.id, minute, total)
+        _, rules = self._read()
+        uses = self._uses(rules, grant.bucket, self.store.now(), grant.asking.seeded)
+        if fate == "answered":
+            self._answered_above(rules, grant.bucket, uses)
+        return tuple(map(_left, uses))
+
+    # --- learning ---
+
+    def learn(self, grant: Grant, lesson: Lesson) -> None:
+        """A service refused a request: remember what it said."""
+        now = self.store.now()
+        account, asked = grant.asking.stream.account, grant.asking.stream.model
+
+        def change(rules: Rules) -> Rules:
+            if lesson.model:
+                rules = changes.with_alias(rules, asked, lesson.model.lower())
+            if lesson.project:
+                rules = changes.with_consumer(rules, account, lesson.project)
+            bucket = rules.bucket(account, asked, grant.asking.tier)
+            for told in lesson.sizes:
+                tier = lesson.tier or bucket.tier
+                rules = changes.with_learned(rules, bucket, told.window, told.size, now, tier)
+            never_fits = any(
+                told.window == "tpm" and told.size < grant.amount.tokens for told in lesson.sizes
+            )
+            if lesson.kind in ("window", "limit0") and not never_fits:
+                bucket = rules.bucket(account, asked, grant.asking.tier)
+                window = "limit0" if lesson.kind == "limit0" else lesson.window or "rpm"
+                rules = changes.closed(rules, bucket, window, now, bucket.tier, lesson.wait)
+            return rules
+
+        self._change(change)
+
+    def answers_as(self, grant: Grant, model: str) -> None:
+        """A service said under which name it answered: that one's quota is used."""
+        asked = grant.asking.stream.model
+        if asked in (model, grant.bucket.model) or not _is_alias(asked, model):
+            return
+        self._change(lambda rules: changes.with_alias(rules, asked, model))
+
+    def _answered_above(self, rules: Rules, bucket: Bucket, uses: Iterable[WindowUse]) -> None:
+        """A success beyond what a service once told takes that back, and opens the bucket."""
+        above = [
+            use for use in uses
+            if use.limit and use.limit.provenance == LEARNED and use.used > use.limit.size
+        ]  # fmt: skip
+        if not above and rules.closure(bucket) is None:
+            return
+
+        def change(rules: Rules) -> Rules:
+            for use in above:
+                rules = changes.risen(rules, bucket, use.window, use.used)
+            return changes.reopened(rules, bucket)
+
+        self._change(change)
+
+    # --- what the user says ---
+
+    def buckets(self) -> dict[Bucket, tuple[changes.Stream, ...]]:
+        """The buckets known so far, each with its streams."""
+        _, rules = self._read()
+        found: dict[Bucket, list[changes.Stream]] = defaultdict(list)
+        for stream in rules.streams.values():
+            found[rules.bucket(stream.account, stream.model)].append(stream)
+        return {bucket: tuple(streams) for bucket, streams in found.items()}
+
+    def bucket_of(self, stream: changes.Stream, label: str, tier: str) -> Bucket:
+        """The bucket that a stream belongs to, if it has been asked already or not."""
+        _, rules = self._read()
+        if label:
+            rules = changes.with_label(rules, stream.account, label)
+        return rules.bucket(stream.account, stream.model, tier)
+
+    def set_limits(self, bucket: Bucket, sizes: Mapping[str, int | None]) -> None:
+        """The user says how large windows are; None forgets what the user said."""
+        now = self.store.now()
+
+        def change(rules: Rules) -> Rules:
+            for window, size in sizes.items():
+                rules = changes.with_user_limit(rules, bucket, window, size, now)
+            return changes.reopened(rules, bucket)
+
+        self._change(change)
+
+    def reset(self, bucket: Bucket, *, counts: bool = False) -> None:
+        """Forget what was set and learned of a bucket; with ``counts`` also what it used."""
+        _, rules = self._change(lambda rules: changes.forgotten(rules, bucket))
+        if counts:
+            self.store.forget(rules.scopes(bucket))
+
+    # --- what faces show ---
+
+    def changes(self) -> int:
+        """A number that differs from the last call's when anything changed in between."""
+        return self.store.changes()
+
+    def snapshot(self, seeded: Callable[[str], bool], budgets: Sequence[Budget] = ()) -> Snapshot:
+        """What is in use now. ``seeded(host)`` says whether Google's limits apply to a host."""
+        now = self.store.now()
+        _, rules = self._read()
+        since = windows.day(now - _SHOWN * 86_400)
+        used = {scope for scope, _ in self.store.history(since)}
+        groups: dict[Bucket, list[changes.Stream]] = defaultdict(list)
+        for scope, stream in rules.streams.items():
+            if scope in used:
+                groups[rules.bucket(stream.account, stream.model)].append(stream)
+        buckets = tuple(
+            BucketUse(
+                bucket=bucket,
+                backends=tuple(dict.fromkeys(stream.backend for stream in streams)),
+                models=tuple(dict.fromkeys(stream.model for stream in streams)),
+                guessed=bucket.project in {stream.account for stream in streams},
+                windows=self._uses(rules, bucket, now, any(seeded(s.host) for s in streams)),
+            )
+            for bucket, streams in groups.items()
+        )
+        money = tuple(
+            BudgetUse(
+                backend=budget.backend,
+                period=budget.period,
+                used=self.store.totals((budget.scope,), budget.name(now)).cost,
+                limit=budget.limit,
+                resets=budget.ends(now),
+            )
+            for budget in budgets
+        )
+        return Snapshot(now, buckets, money, where=self.store.where)
+
+    def history(self, days: int) -> list[DayUse]:
+        """What every model of every backend used in the last ``days`` Pacific days, by day."""
+        now = self.store.now()
+        _, rules = self._read()
+        since = windows.day(now - (days - 1) * 86_400)
+        found = [
+            DayUse(
+                period, stream.backend, bucket.project, stream.model, bucket.tier, used.requests,
+                used.tokens, used.output, used.images, used.cost,
+            )
+            for (scope, period), used in self.store.history(since).items()
+            if (stream := rules.streams.get(scope)) is not None and used != Amount()
+            for bucket in (rules.bucket(stream.account, stream.model),)
+        ]  # fmt: skip
+        return sorted(found, key=lambda use: (use.day, use.backend, use.model))
+
+    def _uses(
+        self, rules: Rules, bucket: Bucket, now: float, seeded: bool
+    ) -> tuple[WindowUse, ...]:
+        """How full the windows of a bucket are: those that are used or limited."""
+        scopes = rules.scopes(bucket)
+        minute = self.store.minute(scopes)
+        day = self.store.totals(scopes, windows.day(now))
+        closure, find = rules.closure(bucket), self._finder(rules, seeded)
+        found = []
+        for window, (_, unit, daily, _) in WINDOWS.items():
+            used = getattr(day if daily else minute, unit)
+            limit = find(bucket, window, now)
+            closed = closure and closure.until > now and closure.window in (window, "limit0")
+            if limit is None and not closed and (not used or not daily):
+                continue
+            if closed and limit:
+                used = max(used, limit.size)
+            resets = windows.midnight(now) + windows.LATE if daily and used else None
+            until = closure.until if closure and closed else None
+            found.append(WindowUse(window, used, limit, resets, until))
+        return tuple(found)
+
+    # --- the rules ---
+
+    def _finder(self, rules: Rules, seeded: bool) -> Callable[[Bucket, str, float], Limit | None]:
+        def find(bucket: Bucket, window: str, now: float) -> Limit | None:
+            published = seed(bucket.model, bucket.tier, window) if seeded else None
+            limit = rules.limit(bucket, window, published, now)
+            mine = self.user_limits.get(bucket.project, {}).get(bucket.model, {}).get(window)
+            if mine is None or (limit and limit.firm and limit.as_of > self.user_limits_at):
+                return limit
+            return Limit(window, mine, USER, True, self.user_limits_at)
+
+        return find
+
+    def _read(self) -> tuple[int, Rules]:
+        version, document = self.store.rules()
+        if self._rules is None or self._rules[0] != version:
+            self._forget_plans()
+            try:
+                self._rules = version, from_json(document)
+            except ValueError as problem:
+                raise StoreError(f"{self.store.where}: {problem}") from None
+        return self._rules
+
+    def _change(self, change: Callable[[Rules], Rules]) -> tuple[int, Rules]:
+        """Change the rules, whoever else changes them meanwhile."""
+        for _ in range(_TRIES):
+            version, rules = self._read()
+            changed = change(rules)
+            if changed is rules or changed == rules:
+                return version, rules
+            changed = changes.tidied(changed, self.store.now())
+            if self.store.replace_rules(version, to_json(changed)):
+                self._plans.clear()
+                self._rules = version + 1, changed
+                return self._rules
+        raise StoreError(f"{self.store.where}: its rules change too fast")
+
+    def _forget_plans(self) -> None:
+        self._plans.clear()
+        self._rules = None
+
+
+def _wall(obstacle: Obstacle, planned: Planned) -> Wall:
+    gate = obstacle.gate
+    limit = planned.limits.get(gate.window)
+    return Wall(gate.window, obstacle.used, gate.limit, obstacle.opens, gate.hard, limit)
+
+
+def _left(use: WindowUse) -> Left:
+    limit = use.limit
+    if limit is None:
+        return Left(use.window, use.used)
+    return Left(use.window, use.used, limit.size, limit.provenance, limit.firm)
+
+
+def _is_alias(asked: str, answered: str) -> bool:
+    """Whether an answering model is another one, not a dated version of the one that was asked."""
+    return not answered.startswith(asked) and not asked.startswith(answered)

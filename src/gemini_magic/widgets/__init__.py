@@ -1,0 +1,1 @@
+"""What ipywidgets draw: faces that change by themselves while no cell runs."""
