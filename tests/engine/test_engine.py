@@ -51,6 +51,8 @@ def server(request, google_server, openai_server, configure):  # type: ignore[no
     os.environ["TEST_KEY"] = "k" * 20
     configure(
         f"""
+        [settings]
+        retries = 0
         [backends.test]
         kind = "{request.param}"
         base_url = "{running.url}"

@@ -31,6 +31,9 @@ def two(google_server, openai_server, configure, monkeypatch):  # type: ignore[n
         key_env = "TEST_KEY"
         models = {{ "gemini-3.8-flash" = "gemini-2.5-flash" }}
         model = "gemini-2.5-flash"
+        [settings]
+        max_wait = 1
+        retries = 0
         [routes.both]
         targets = ["mine", {{ backend = "proxy", when = ["rpd", "unreachable"] }}]
         """
@@ -74,16 +77,17 @@ def test_use_changes_the_sessions_default(two, kernel: Kernel) -> None:
 def test_a_route_carries_on_and_says_so(two, kernel: Kernel) -> None:
     google, proxy = two
     google.set_script([payloads.FREE_RPD, payloads.FREE_RPM, Fault("refuse")])
-    cell = "%%gemini --route both -m gemini-3.8-flash\nhello"
+    cell = "%%gemini --route both -m gemini-3.8-flash --fresh\nhello"
     done = kernel.run(cell)
     assert done.status == "ok", done.error
     assert "· proxy ·" in done.text and "was asked because mine: " in done.text
     assert proxy.generate_calls[0].json["model"] == "gemini-2.5-flash"
-    assert kernel.run(cell).ename == "QuotaExceeded"  # rpm: the route waits for rpd only
-    assert "· proxy ·" in kernel.run(cell).text
-    google.set_script(payloads.FREE_RPD)
+    assert "· proxy ·" in kernel.run(cell).text  # the day is known to be used up: nobody asks
+    assert len(google.generate_calls) == 1
     assert kernel.run(cell.replace("--route", "--no-fallback --route")).ename == "QuotaExceeded"
-    assert len(proxy.generate_calls) == 2
+    cell = cell.replace("gemini-3.8-flash", "gemini-2.5-flash-lite")
+    assert kernel.run(cell).ename == "QuotaExceeded"  # rpm: the route waits for rpd only
+    assert len(google.generate_calls) == 2 and len(proxy.generate_calls) == 2
 
 
 def test_doctor_finds_what_is_wrong_and_sends_only_when_told(two, kernel: Kernel) -> None:

@@ -6,7 +6,8 @@ import json
 
 from gemini_magic.config import load
 from gemini_magic.engine.request import Built
-from gemini_magic.notebook.footer import dry_run, estimate_tokens, footer, metadata
+from gemini_magic.notebook.footer import dry_run, footer, metadata
+from gemini_magic.quota.estimate import estimate
 from gemini_magic.types import (
     MAX_TOKENS,
     SAFETY,
@@ -78,7 +79,7 @@ def test_a_dry_run_shows_all_that_would_be_sent() -> None:
     assert text.splitlines() == [
         "would ask  gemini-x on studio (https://generativelanguage.googleapis.com)",
         "or, if that fails, tiny on local (this machine)",
-        f"tokens     about {estimate_tokens(request)} (an estimate); nothing was sent",
+        f"tokens     about {estimate(request)} (an estimate); nothing was sent",
         "settings   temperature = 0, stop = ('a', 'b')",
         "--- system ---",
         "be brief",
@@ -94,14 +95,3 @@ def test_a_dry_run_shows_all_that_would_be_sent() -> None:
         '{"type": "object"}',
         "a note",
     ]
-
-
-def test_tokens_are_estimated() -> None:
-    def about(*parts: Part, **more: str) -> int:
-        return estimate_tokens(Request((Message("user", parts),), **more))  # type: ignore[arg-type]
-
-    assert about(Part(text="x" * 400)) == 100
-    assert about(Part(text="x" * 200), system="x" * 100, schema="x" * 100) == 100
-    assert about(Part(text="水" * 150)) == 100
-    assert about(Part(data=b"x", mime_type="image/png")) == 258
-    assert about() == 0

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import zoneinfo
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_magic import errors
+from gemini_magic.backends.wire import wire_error
 from gemini_magic.config_schema import WHEN
 from gemini_magic.errors import (
     BadRequest,
@@ -27,6 +31,7 @@ from gemini_magic.errors import (
     Unreachable,
     WireError,
 )
+from gemini_magic.quota import diagnosis
 from gemini_magic.quota.diagnosis import Asked, diagnose
 from tests.wire import payloads
 from tests.wire.payloads import google_error, openai_error
@@ -74,15 +79,20 @@ QUOTA = {
     "e_paid_tpm": quota("tpm", 1_000_000, "1,000,000 input tokens", retry=(2, 3)),
     "e_paid_tpm_tier2": quota("tpm", 3_000_000, "3,000,000", retry=(13, 14)),
     "f_paid_rpd": quota("rpd", 350_000, "day's quota of 350,000 requests"),
-    "g_embed_rpm": quota("rpm", 100, "quota of 100 requests", retry=(21, 22)),
-    "g_embed_rpd": quota("rpd", 1000, "day's quota of 1,000 requests"),
+    "g_embed_rpm": quota(
+        "", 100, "minute's quota of 100 requests of gemini-embedding-2", retry=(21, 22)
+    ),
+    "g_embed_rpd": quota("", 1000, "day's quota of 1,000 requests", "without that tool"),
     "h_regional_zero": quota("limit0", 0, "us-south1", "another region"),
-    "i_spend_based": quota("budget", None, "spends", "later", OTHER_BACKEND),
+    "i_spend_based": quota("budget", None, "spends", "ten minutes", OTHER_BACKEND),
     "j_prepay_empty": quota("budget", None, "no credit", "https://ai.studio/projects"),
     "j_prepay_empty_402": quota("budget", None, "no credit", "https://ai.studio/projects"),
     "k_bare": quota("", None, "no quota or no capacity", "later", OTHER_BACKEND),
     "l_vertex_shared": quota("", None, "capacity that all customers share", "not your quota"),
     "m_tool_quota": quota("", None, "does not say which", "search", "switch that off"),
+    "m_tool_quota_help": quota("", None, "does not say which", "search", "switch that off"),
+    "l_vertex_bare": quota("", None, "capacity that all customers share", "not your quota"),
+    "l_vertex_rpm": quota("rpm", None, "the minute's quota of requests is used up"),
 }
 
 OTHER_GOOGLE = {
@@ -174,7 +184,7 @@ def test_a_known_body(failure: Failure, wanted: Want) -> None:
 
 
 @pytest.mark.parametrize(("failure", "wanted"), GOOGLES.values(), ids=GOOGLES.keys())
-@pytest.mark.parametrize("wrap", [payloads.compat, payloads.openrouter])
+@pytest.mark.parametrize("wrap", [payloads.compat, payloads.openrouter, payloads.litellm])
 def test_a_known_body_in_a_proxys_wrapping(failure: Failure, wanted: Want, wrap: Any) -> None:
     check(told(wrap(failure)), wanted)
 
@@ -232,6 +242,45 @@ MORE = {
         ),
         quota("limit0", 0, "limit 0"),
     ),
+    "limits of 0 that no word tells": (
+        payloads.google_error(
+            429,
+            payloads.QUOTA_TEXT,
+            [
+                {
+                    "violations": [
+                        payloads.violation("m_requests", "RequestsPerMinute-FreeTier", "g", None),
+                        payloads.violation("m_requests", "RequestsPerDay-FreeTier", "g", None),
+                    ]
+                }
+            ],
+        ),
+        quota("limit0", 0, "limit 0"),
+    ),
+    "a limit without its size": (
+        payloads.google_error(
+            429,
+            payloads.QUOTA_TEXT,
+            [
+                {
+                    "violations": [
+                        payloads.violation("m_requests", "RequestsPerDay-FreeTier", "g", None),
+                    ]
+                }
+            ],
+        ),
+        quota("rpd", None, "the day's quota of requests is used up", "midnight Pacific"),
+    ),
+    "a model's window beside a tool's": (
+        payloads.quota_failure(
+            [
+                payloads.violation("search_requests", "SearchRequestsPerDay", "g", 500),
+                payloads.violation("m_requests", "RequestsPerMinute-FreeTier", "g", 10),
+            ],
+            30.0,
+        ),
+        quota("rpm", 10, "10 requests", retry=(31, 32)),
+    ),
     "google, no details": (
         google_error(
             429,
@@ -260,7 +309,7 @@ MORE = {
             "Request too large for gpt-9 in organization o on tokens per min (TPM): "
             "Limit 30000, Requested 40000.",
         ),
-        quota("tpm", 30_000, "whole minute", "[Ss]horten"),
+        want(PromptTooLong, "whole minute's quota", "30,000 input tokens", "Shorten"),
     ),
     "openrouter, free models": (
         Failure(
@@ -275,6 +324,14 @@ MORE = {
             },
         ),
         quota("rpd", 50, "50 requests", "tomorrow"),
+    ),
+    "openrouter, a minute": (
+        payloads.openrouter_free("min", 20, time.time() + 42),
+        quota("rpm", 20, "20 requests", "again in 4. s", retry=(30, 42)),
+    ),
+    "openrouter, a day with its end": (
+        payloads.openrouter_free("day", 50, time.time() + 5 * 3600 + 60),
+        quota("rpd", 50, "50 requests", "it opens again in 5 h"),
     ),
     "openrouter, no credit": (
         Failure(402, {"error": {"message": "Insufficient credits. Add more", "code": 402}}),
@@ -351,6 +408,15 @@ MORE = {
         want(PromptTooLong, "1048576"),
     ),
     "payload": (Failure(413, "<html><title>413</title>too large</html>"), want(PromptTooLong)),
+    "a timeout on the way": (Failure(408, ""), want(Overloaded, "took too long", "HTTP 408")),
+    "a picture against the rules": (
+        google_error(400, "It contains words that violate Google's Responsible AI practices."),
+        want(Blocked, "refused the prompt", "other words"),
+    ),
+    "interactions, its own words": (
+        Failure(0, {"error": {"message": "no", "code": "https://x.example/too_many_requests"}}),
+        quota("", None, "no quota or no capacity"),
+    ),
     "bad request": (google_error(400, "Invalid value at 'x'."), want(BadRequest, "HTTP 400")),
     "content filter": (
         openai_error(400, "The response was filtered", code="content_filter"),
@@ -484,15 +550,64 @@ def test_a_key_cut_by_the_shortening_is_not_shown_either() -> None:
         assert "AIza" not in shown
 
 
-def test_without_a_time_zone_database_a_daily_limit_is_still_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def missing(name: str) -> None:
-        raise zoneinfo.ZoneInfoNotFoundError(name)
+def at(monkeypatch: pytest.MonkeyPatch, moment: str, zone: str) -> None:
+    """It is a moment, on a machine in a zone."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    monkeypatch.setattr(diagnosis.time, "time", datetime.fromisoformat(moment).timestamp)
 
-    assert re.search(r"at \d\d:\d\d your time \(midnight Pacific\)", told(payloads.FREE_RPD).what)
-    monkeypatch.setattr(zoneinfo, "ZoneInfo", missing)
-    assert "opens again at midnight Pacific time" in told(payloads.FREE_RPD).what
+
+@pytest.fixture
+def own_zone() -> Iterator[None]:
+    yield
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows keeps one zone per process")
+@pytest.mark.parametrize(
+    ("moment", "zone", "words"),
+    [
+        ("2026-11-21T12:00Z", "Europe/Berlin", "at 09:00 tomorrow, your time (midnight Pacific)"),
+        ("2026-11-21T03:00Z", "Europe/Berlin", "at 09:00, your time (midnight Pacific)"),
+        ("2026-07-01T12:00Z", "Asia/Tokyo", "at 16:00 tomorrow, your time (midnight Pacific)"),
+        ("2026-11-21T12:00Z", "America/Los_Angeles", "at 00:00 tomorrow, your time (midnight"),
+        ("2026-11-21T08:03Z", "Europe/Berlin", "began at midnight Pacific, minutes ago"),
+    ],
+)
+def test_a_day_opens_at_a_local_and_a_pacific_time(
+    monkeypatch: pytest.MonkeyPatch, own_zone: None, moment: str, zone: str, words: str
+) -> None:
+    with monkeypatch.context() as patched:
+        at(patched, moment, zone)
+        assert words in told(payloads.FREE_RPD).what
+
+
+@pytest.mark.parametrize("wrap", [lambda failure: failure, payloads.compat, payloads.openrouter])
+def test_a_prompt_larger_than_a_whole_window_never_fits(wrap: Any) -> None:
+    asked = ASKED.of("gemini-2.5-pro", 1_200_000)
+    error = told(wrap(payloads.PAID_TPM), asked)
+    check(error, want(PromptTooLong, "about 1,200,000 tokens", "1,000,000 input", "does not help"))
+    assert type(told(wrap(payloads.PAID_TPM), ASKED.of("x", 900_000))) is QuotaExceeded
+    assert type(told(wrap(payloads.FREE_RPD), asked)) is QuotaExceeded
+
+
+@pytest.mark.parametrize("name", [*QUOTA, *OTHER_GOOGLE])
+def test_the_interactions_api_raises_another_family_and_means_the_same(name: str) -> None:
+    from google.genai._gaos.lib.compat_errors import APIError
+
+    failure = (payloads.QUOTA_429 | payloads.OTHER_GOOGLE)[name]
+    request = httpx2.Request("POST", "https://generativelanguage.googleapis.com/v1/interactions")
+    response = httpx2.Response(failure.status, json=failure.body, request=request)
+    raised = APIError.generate(failure.status, failure.body, None, response)
+    wire = wire_error(raised, streaming=False)
+    assert wire is not None
+    check(diagnose(wire, ASKED), (QUOTA | OTHER_GOOGLE)[name])
+
+
+def test_an_alias_that_the_older_api_lacks_names_the_setting() -> None:
+    asked = ASKED.of("gemini-flash-latest")
+    error = told(payloads.model_not_found("gemini-flash-latest", "v1"), asked)
+    assert 'api_version = "v1beta"' in error.next_step
 
 
 JSON = st.recursive(

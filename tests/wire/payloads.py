@@ -250,6 +250,25 @@ VERTEX_SHARED = google_error(
 )
 TOOL_QUOTA = google_error(429, QUOTA_TEXT.strip())
 
+#: A search's quota as it mostly comes: with a link and without any limit.
+TOOL_QUOTA_HELP = google_error(
+    429,
+    QUOTA_TEXT.strip(),
+    [
+        {
+            "@type": "type.googleapis.com/google.rpc.Help",
+            "links": [{"description": "Learn more about Gemini API quotas", "url": DOCS}],
+        }
+    ],
+)
+VERTEX_BARE = google_error(429, "Resource exhausted, please try again later.")
+VERTEX_RPM = google_error(
+    429,
+    "Quota exceeded for aiplatform.googleapis.com/generate_content_requests_per_minute_per_project"
+    "_per_base_model with base model: gemini-2.5-pro. Please submit a quota increase request. "
+    "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.",
+)
+
 QUOTA_429: dict[str, Failure] = {
     "a_free_rpm": FREE_RPM,
     "b_free_rpd": FREE_RPD,
@@ -267,6 +286,9 @@ QUOTA_429: dict[str, Failure] = {
     "k_bare": BARE,
     "l_vertex_shared": VERTEX_SHARED,
     "m_tool_quota": TOOL_QUOTA,
+    "m_tool_quota_help": TOOL_QUOTA_HELP,
+    "l_vertex_bare": VERTEX_BARE,
+    "l_vertex_rpm": VERTEX_RPM,
 }
 
 # the other codes
@@ -381,6 +403,29 @@ def openrouter(failure: Failure) -> Failure:
         "metadata": {"raw": raw, "provider_name": "Google AI Studio"},
     }
     return Failure(failure.status, {"error": error}, failure.headers)
+
+
+def litellm(failure: Failure) -> Failure:
+    """A native error as a LiteLLM proxy tells it: JSON text after the proxy's own words."""
+    import json
+
+    words = f"litellm.RateLimitError: VertexAIException - {json.dumps(failure.body, indent=2)}\n."
+    error = {"message": words, "type": "throttling_error", "code": str(failure.status)}
+    return Failure(failure.status, {"error": error}, failure.headers)
+
+
+def openrouter_free(span: str, limit: int, reset: float) -> Failure:
+    """OpenRouter's own refusal; `reset` is the Unix time at which the "day" or "min" is over."""
+    headers = {
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": str(round(reset * 1000)),
+    }
+    words = f"Rate limit exceeded: free-models-per-{span}. "
+    if span == "day":
+        words += "Add 10 credits to unlock 1000 free model requests per day"
+    error = {"message": words, "code": 429, "metadata": {"headers": headers}}
+    return Failure(429, {"error": error, "user_id": "user_loopback"})
 
 
 OPENAI_RATE_LIMIT = openai_error(

@@ -13,8 +13,8 @@ from gemini_magic.notebook.chat import Conversation
 from gemini_magic.notebook.tables import show_table
 
 if TYPE_CHECKING:
-    from gemini_magic.quota.usage import DayUse
     from gemini_magic.notebook.session import Session
+    from gemini_magic.quota.usage import DayUse
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import sys
 import time
 import uuid
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from gemini_magic.notebook.sanitise import Sanitiser, sanitise
+from gemini_magic.notebook.tables import escaped
 from gemini_magic.types import (
     CANCELLED,
     CUT,
@@ -173,7 +173,7 @@ def draw_reply(
     output.draw(data, metadata)
     # Lab drops var() from an untrusted notebook's styles; the colour before it stays.
     style = "color: #757575; color: var(--jp-ui-font-color2, #757575); font-size: 85%"
-    text = html.escape(footer)
+    text = escaped(footer)  # prices are no formulas
     output.beside({"text/plain": footer, "text/html": f'<div style="{style}">{text}</div>'})
 
 
@@ -212,6 +212,7 @@ class TerminalView:
     def __init__(self, form: str) -> None:
         self._form = form
         self._written = 0
+        self._told = ""
 
     def delay(self) -> float:
         return 0.0
@@ -219,7 +220,9 @@ class TerminalView:
     def take(self, events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, Waiting | Switched) and not self._written:
-                sys.stdout.write(f"[{status_of(event)}]\n")
+                if event.why != self._told:  # a countdown is told once
+                    sys.stdout.write(f"[{status_of(event)}]\n")
+                self._told = event.why
             elif isinstance(event, TextDelta) and self._form != "json":
                 sys.stdout.write(readable(event.text))
                 self._written += len(event.text)
@@ -239,8 +242,10 @@ class TerminalView:
 def status_of(event: Event) -> str | None:
     """One line on what is going on, None for events that say nothing of it."""
     match event:
-        case Waiting(why):
+        case Waiting(why, None):
             return f"{why.rstrip(' …')} …"
+        case Waiting(why, until):
+            return f"{why.rstrip(' …')}; waiting {max(1, round((until or 0) - time.time()))} s …"
         case Started(target):
             return f"waiting for {target.model} on {target.backend} …"
         case Switched(old, new, why):

@@ -246,8 +246,10 @@ def _span(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
-    if hours < 48:
+    if hours < 10:
         return f"{hours} h {minutes} min"
+    if hours < 48:
+        return f"{round(seconds / 3600)} h"
     return f"{hours // 24} d {hours % 24} h"
 
 
@@ -373,6 +375,7 @@ def _cells(name: str, meter: Meter) -> Iterable[str]:
     critical = meter.share is not None and meter.share >= NEARLY
     number = f"{_CELL}; text-align: right; white-space: nowrap"
     weight = "; font-weight: 600" if critical else ""
+    full = meter.share == 1
     source = f"{_CELL}; {_FAINT}; white-space: nowrap" + (
         "" if meter.firm else "; font-style: italic"
     )
@@ -380,7 +383,7 @@ def _cells(name: str, meter: Meter) -> Iterable[str]:
         (meter.label, f"{_CELL}; {_FAINT}; white-space: nowrap"),
         (None, _CELL),
         (meter.amount, number + weight),
-        (meter.status, f"{_CELL}{weight}"),
+        (meter.status, f"{_CELL}{weight if full else ''}"),
         (meter.source, source),
     ):
         inner = _bar(name, meter) if text is None else escaped(text)
@@ -396,7 +399,7 @@ def _bar(name: str, meter: Meter) -> str:
     spoken = html.escape(f"{meter.exactly}, {meter.status}", quote=True)
     edge = "solid" if meter.firm else "dashed"
     track = (
-        f"width: 130px; height: 9px; border: 1px {edge} #8a8a8a; border-radius: 3px; "
+        f"width: 110px; height: 9px; border: 1px {edge} #8a8a8a; border-radius: 3px; "
         "box-sizing: border-box; overflow: hidden"
     )
     least = "; min-width: 2px" if percent else ""

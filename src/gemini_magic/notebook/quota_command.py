@@ -84,10 +84,14 @@ def _show(session: Session) -> None:
     if not hasattr(session.shell, "kernel"):
         print(text)
         return
+    if not session.running_cell()[0]:  # a notebook that is run as a whole keeps what is drawn now
+        html = meters_html(snapshot, snapshot.at)
+        session.shell.display_pub.publish({"text/html": html, "text/plain": text}, {})
+        return
     from gemini_magic.widgets.live import LiveMeters
 
     live = LiveMeters(reader.snapshot, reader.changes, meters_html, meters_text)
-    session.shell.display_pub.publish(live.bundle(), {})
+    session.shell.display_pub.publish(live._repr_mimebundle_(), {})
 
 
 def _set(session: Session, name: str, pairs: list[str]) -> None:

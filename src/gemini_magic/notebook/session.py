@@ -282,14 +282,14 @@ class Session:
 
         Where cells have no ids: the first time that this is asked in this kernel.
         """
-        cell_id, execution = self._running_cell()
+        cell_id, execution = self.running_cell()
         asked = (execution if cell_id else "", request.digest)
         first = self._first.setdefault(cell_id, execution) == execution if cell_id else True
         first = first and asked not in self._asked
         self._asked.add(asked)
         return cell.flag("cached") or (first and not cell.flag("fresh"))
 
-    def _running_cell(self) -> tuple[str, str]:
+    def running_cell(self) -> tuple[str, str]:
         """The running cell's id, "" where cells have none, and what names this execution."""
         get_parent = getattr(self.shell, "get_parent", None)
         parent = (get_parent() if get_parent else None) or {}
@@ -304,7 +304,7 @@ class Session:
 
     def _place(self) -> Place | None:
         """The running cell and the how-manieth chat call in it; None where cells have no ids."""
-        cell_id, execution = self._running_cell()
+        cell_id, execution = self.running_cell()
         if not cell_id:
             return None
         before, count = self._turns

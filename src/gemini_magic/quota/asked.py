@@ -17,6 +17,7 @@ class Asked:
 
     ``host`` is the service's host; ``key_from`` says where the key was found, and ``secret`` is
     the key, so that it can be cut out; ``known`` are the service's models, for suggestions.
+    ``tokens`` is about how many tokens the prompt has, None where nobody counted.
     """
 
     backend: str
@@ -25,9 +26,10 @@ class Asked:
     model: str = ""
     known: tuple[str, ...] = ()
     secret: Secret | None = None
+    tokens: int | None = None
 
-    def of(self, model: str) -> Asked:
-        return replace(self, model=model)
+    def of(self, model: str, tokens: int | None = None) -> Asked:
+        return replace(self, model=model, tokens=tokens)
 
     def knowing(self, names: Sequence[str]) -> Asked:
         return replace(self, known=tuple(names))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from gemini_magic import catalog, errors
 from gemini_magic.errors import GeminiMagicError, WireError, sentence
 from gemini_magic.keys import SHOWN, Secret, redact
-from gemini_magic.quota import bodies
+from gemini_magic.quota import bodies, windows
 from gemini_magic.quota.asked import Asked
 
 #: How much of a service's own words is shown, in characters.
@@ -23,11 +23,6 @@ _KEY = re.compile(
 )
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
 
-_MONEY = re.compile(
-    r"credits are depleted|insufficient_quota|insufficient_user_quota|pre_consume_token_quota|"
-    r"TokenStatusExhausted|insufficient (credits?|balance|funds|quota)|credit balance",
-    re.I,
-)
 _COUNTRY = re.compile(
     r"location is not supported|not available in your (country|region)|unsupported_country", re.I
 )
@@ -42,39 +37,41 @@ _TOO_LONG = re.compile(
     re.I,
 )
 _REFUSED = re.compile(
-    r"content_filter|content_policy|content management policy|requires moderation|was flagged", re.I
+    r"content_filter|content_policy|content management policy|requires moderation|was flagged|"
+    r"PROHIBITED_CONTENT|Responsible AI practices|blocked due to safety",
+    re.I,
 )
-_STATUS_OF = {
-    "INVALID_ARGUMENT": 400,
-    "FAILED_PRECONDITION": 400,
-    "invalid_request_error": 400,
-    "UNAUTHENTICATED": 401,
-    "invalid_api_key": 401,
-    "insufficient_quota": 402,
-    "PERMISSION_DENIED": 403,
-    "NOT_FOUND": 404,
-    "model_not_found": 404,
-    "RESOURCE_EXHAUSTED": 429,
-    "rate_limit_exceeded": 429,
-    "INTERNAL": 500,
-    "server_error": 500,
-    "UNAVAILABLE": 503,
-    "overloaded_error": 503,
-    "DEADLINE_EXCEEDED": 504,
+#: The windows of a day, what a window counts, and how people call it.
+_DAYS = ("rpd", "tpd")
+_UNITS = {
+    "rpm": "requests",
+    "rpd": "requests",
+    "tpm": "input tokens",
+    "tpd": "input tokens",
+    "ipm": "pictures",
 }
+#: The service (or one on the way to it) gave up waiting; 499 is Google's, for "cancelled".
+_TIMEOUTS = (408, 499, 504)
+_NAMES = {"pd": "day's quota", "pm": "minute's quota"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A failure, read: ``message`` is short and safe to show, ``words`` are to be searched."""
+    """A failure, read: ``message`` is its words, short and safe to show."""
 
     asked: Asked
     phase: str
-    status: int
     message: str
-    words: str
-    facts: Sequence[bodies.Fact]
-    delay: float | None
+    body: bodies.Body
+
+    @property
+    def status(self) -> int:
+        return self.body.status
+
+    @property
+    def words(self) -> str:
+        """All that the body says, to be searched."""
+        return self.body.words
 
     @property
     def because(self) -> str:
@@ -84,13 +81,14 @@ class _Told:
 
 def diagnose(failure: WireError, asked: Asked) -> GeminiMagicError:
     """The user's error for a failure; never holds a key, never raises."""
-    told = _read(failure, asked)
+    body = bodies.read(failure)
+    told = _Told(asked, failure.phase, _shown(body.message, asked.secret), body)
     status, words = told.status, told.words
-    if status == 402 or (_MONEY.search(words) and status in (0, 400, 401, 403, 429)):
+    if body.kind == "prepaid":
         return _money(told)
-    if "spend-based" in words:
+    if body.kind == "spend":
         return _spending(told)
-    if status == 429:
+    if body.kind:
         return _quota(told)
     if _COUNTRY.search(words):
         return _country(told)
@@ -108,7 +106,7 @@ def diagnose(failure: WireError, asked: Asked) -> GeminiMagicError:
         return _too_long(told)
     if status == 0:
         return _no_answer(told)
-    if status >= 500:
+    if status >= 500 or status in _TIMEOUTS:
         return _overloaded(told)
     if status == 404:
         return errors.BadRequest(
@@ -124,22 +122,6 @@ def diagnose(failure: WireError, asked: Asked) -> GeminiMagicError:
     )
 
 
-def _read(failure: WireError, asked: Asked) -> _Told:
-    facts = bodies.facts(failure.body)
-    text = failure.body if isinstance(failure.body, str) and not facts else ""
-    said = bodies.message(facts) or text or failure.detail
-    status = failure.status or 0
-    return _Told(
-        asked=asked,
-        phase=failure.phase,
-        status=status if status >= 400 else _status_inside(facts),
-        message=_shown(said, asked.secret),
-        words=f"{said}\n{bodies.texts(facts)}",
-        facts=facts,
-        delay=bodies.delay(facts, failure.headers),
-    )
-
-
 def _shown(text: str, secret: Secret | None) -> str:
     """A service's words, made fit for an error: one short line without markup and keys."""
     text = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>|<!--.*?-->|<[a-z/!][^>]*>", " ", text)
@@ -148,45 +130,43 @@ def _shown(text: str, secret: Secret | None) -> str:
     return text if len(text) <= _MOST else f"{text[: _MOST - 1].rstrip()}…"
 
 
-def _status_inside(facts: Sequence[bodies.Fact]) -> int:
-    """The HTTP status that a body speaks of (errors also come within a stream that began well)."""
-    named = [fact.get(name) for fact in facts for name in ("code", "status", "type")]
-    for value in named:
-        if type(value) is int and 400 <= value < 600:
-            return value
-    return next((_STATUS_OF[v] for v in named if isinstance(v, str) and v in _STATUS_OF), 0)
-
-
 # --- the quota and the money ---------------------------------------------------------------------
 
 
 def _quota(told: _Told) -> GeminiMagicError:
-    asked, retry = told.asked, told.delay
-    full = bodies.worst(told.facts)
-    window = "limit0" if full.limit == 0 else full.window
-    size = "" if full.limit is None else f" of {full.limit:,}"
+    asked, body = told.asked, told.body
+    kind, full = body.kind, body.worst
+    retry = None if full.opens_at_midnight or full.never_opens else body.delay
     when = f"in {_span(retry)}" if retry else "in a minute"
-    if window == "limit0" and full.region:
+    quota = f"the {_NAMES.get(full.window[1:], 'quota')}{_size(full)}"
+    window = ""
+    if _never_fits(full, asked):
+        return _larger_than_quota(told, full)
+    if full.limit == 0 and full.region:
+        window = "limit0"
         what = f"the region {full.region} has no quota for {asked.label} (limit 0)."
         step = "Use another region, or ask another backend: %gemini backends"
-    elif window == "limit0":
+    elif kind == "tool" and full.window:
+        whose = full.model or "a tool"
+        what = f"{asked.label}: {quota} of {whose} is used up, not the model's own."
+        opens = f"{sentence(_reopens(body))}. " if full.window in _DAYS else ""
+        step = f"{opens}Run the cell without that tool, or ask another backend: %gemini backends"
+    elif kind == "limit0":
+        window = "limit0"
         what = f"{asked.label}: this model has no quota on this tier (limit 0)."
         step = "Choose another model (%gemini models) or a paid tier."
-    elif window in ("rpd", "tpd"):
-        unit = "requests" if window == "rpd" else "input tokens"
-        what = f"{asked.label}: the day's quota{size} {unit} is used up; {_reopens(told)}."
+    elif full.window in _DAYS:
+        window = full.window
+        what = f"{asked.label}: {quota} is used up; {_reopens(body)}."
         step = "Ask another backend or model until then: %gemini backends"
-    elif _never_fits(told.message):
-        what = f"the prompt is larger than a whole minute's quota of {asked.label}{told.because}"
-        step = "Shorten it, or ask another model: -m MODEL"
-    elif window:
-        unit = {"rpm": "requests", "tpm": "input tokens", "ipm": "pictures"}[window]
-        what = f"{asked.label}: the minute's quota{size} {unit} is used up."
+    elif full.window:
+        window = full.window
+        what = f"{asked.label}: {quota} is used up."
         step = f"Run the cell again {when}, or ask another backend: %gemini backends"
-    elif "error-code-429" in told.words:
+    elif kind == "shared":
         what = f"{asked.label}: the capacity that all customers share is used up for now."
         step = "It is not your quota. Run the cell again in a moment, or use another region."
-    elif "exceeded your current quota" in told.words:
+    elif kind == "tool":
         what = f"{asked.label}: a quota is used up, and the service does not say which."
         step = "If it uses search, switch that off; else ask another backend: %gemini backends"
     else:
@@ -203,25 +183,46 @@ def _quota(told: _Told) -> GeminiMagicError:
     )
 
 
-def _never_fits(message: str) -> bool:
-    """Whether one request asked for more tokens than the window ever has (OpenAI's words)."""
-    found = re.search(r"Limit (\d+)\D.*Requested (\d+)", message)
-    return found is not None and int(found[2]) > int(found[1])
+def _size(full: bodies.Violation) -> str:
+    """`` of 20 requests``, as far as the body tells."""
+    told = [f"{full.limit:,}" if full.limit is not None else "", _UNITS.get(full.window, "")]
+    return "".join(f" {word}" for word in ("of", *filter(None, told))) if any(told) else ""
 
 
-def _reopens(told: _Told) -> str:
+def _never_fits(full: bodies.Violation, asked: Asked) -> bool:
+    """Whether the prompt alone is larger than the whole window, so that no waiting helps.
+
+    Google refuses such a prompt as it does others, and tells a delay of a second.
+    """
+    if not full.fits:
+        return True
+    mine = full.window in ("tpm", "tpd") and full.scope != "tool"
+    return bool(mine and full.limit and asked.tokens and asked.tokens > full.limit)
+
+
+def _larger_than_quota(told: _Told, full: bodies.Violation) -> GeminiMagicError:
+    span = "day" if full.window in _DAYS else "minute"
+    size = f" ({full.limit:,} input tokens)" if full.limit else ""
+    about = f" (about {told.asked.tokens:,} tokens)" if told.asked.tokens else ""
+    return errors.PromptTooLong(
+        f"the prompt{about} is larger than a whole {span}'s quota of {told.asked.label}{size}.",
+        "Waiting does not help. Shorten it, or ask another model: -m MODEL",
+        status=told.status,
+    )
+
+
+def _reopens(body: bodies.Body) -> str:
     """When the day's window opens: Google's at the next Pacific midnight, others' as they say."""
-    if not any("quotaId" in fact or "quota_limit" in fact for fact in told.facts):
-        wait = f" in {_span(told.delay)}" if told.delay else " tomorrow"
+    if not body.worst.opens_at_midnight:
+        wait = f" in {_span(body.delay)}" if body.delay else " tomorrow"
         return f"it opens again{wait}"
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        now = datetime.now(ZoneInfo("America/Los_Angeles"))
-    except ZoneInfoNotFoundError:  # a slim container
-        return "it opens again at midnight Pacific time"
-    midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), now.tzinfo)
-    return f"it opens again at {midnight.astimezone():%H:%M} your time (midnight Pacific)"
+    now = time.time()
+    if now < windows.dawn(now) + windows.LAG:
+        return "the day began at midnight Pacific, minutes ago, so it may open again at any moment"
+    here = datetime.fromtimestamp(windows.midnight(now))
+    today = here.date() == datetime.fromtimestamp(now).date()
+    day = "" if today else " tomorrow"
+    return f"it opens again at {here:%H:%M}{day}, your time (midnight Pacific)"
 
 
 def _span(seconds: float) -> str:
@@ -244,7 +245,7 @@ def _money(told: _Told) -> GeminiMagicError:
 def _spending(told: _Told) -> GeminiMagicError:
     return errors.QuotaExceeded(
         f"{told.asked.backend}: the account spends faster than Google allows it to for now.",
-        "Run the cell again later, or ask another backend: %gemini backends",
+        "Run the cell again in ten minutes or later, or ask another backend: %gemini backends",
         status=told.status,
         window="budget",
     )
@@ -302,6 +303,8 @@ def _no_model(told: _Told) -> GeminiMagicError:
     newer = named[1] if named else catalog.successor(asked.model)
     hint = f"Ask its successor: -m {newer}." if newer else ""
     hint = hint or sentence(errors.did_you_mean(asked.model, asked.known))
+    if asked.model.endswith("-latest") and "API version v1," in told.words:
+        hint = 'Such names need api_version = "v1beta" in your gemini_magic.toml.'
     return errors.UnknownModel(
         f"{asked.backend} has no model {asked.model!r}{told.because}",
         f"{hint} All models: %gemini models {asked.backend}".strip(),
@@ -310,7 +313,7 @@ def _no_model(told: _Told) -> GeminiMagicError:
 
 
 def _too_long(told: _Told) -> GeminiMagicError:
-    numbers = next((fact for fact in told.facts if "n_prompt_tokens" in fact), None)
+    numbers = next((fact for fact in told.body.facts if "n_prompt_tokens" in fact), None)
     because = told.because
     if numbers is not None:
         because = f" ({numbers['n_prompt_tokens']} tokens; it takes {numbers.get('n_ctx', '?')})."
@@ -326,7 +329,7 @@ def _too_long(told: _Told) -> GeminiMagicError:
 
 def _overloaded(told: _Told) -> GeminiMagicError:
     status = told.status
-    why = {503: "is overloaded", 529: "is overloaded", 504: "took too long"}
+    why = {503: "is overloaded", 529: "is overloaded", **dict.fromkeys(_TIMEOUTS, "took too long")}
     return errors.Overloaded(
         f"{told.asked.label} {why.get(status, 'had an internal error')} (HTTP {status})"
         f"{told.because}",

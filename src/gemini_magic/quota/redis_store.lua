@@ -11,6 +11,7 @@
 --   events              sorted set: id of an event -> when it was reserved
 --   event:ID            hash: scope ("" once forgotten), minute and total (packed), counted (rows of totals)
 --   minute:SCOPE        sorted set: "ID:" and the amount -> when it leaves the rolling minute
+--   meter:SCOPE         hash: unit -> sum of what is in minute:SCOPE, so that nobody has to add it up
 --   totals:PERIOD\tSCOPE  hash: unit -> sum
 --   periods             sorted set, all scores 0: PERIOD\tSCOPE of each of the totals
 local prefix, operation, given, input = KEYS[1], ARGV[1], ARGV[2], cjson.decode(ARGV[3])
@@ -65,16 +66,61 @@ local function save(event)
   call('EXPIRE', key, KEPT)
 end
 
+-- --- the rolling minute --------------------------------------------------------------------------
+
+local function minute_of(scope)
+  return prefix .. 'minute:' .. scope, prefix .. 'meter:' .. scope
+end
+
+local function add(meter, packed, sign)
+  local amount = unpacked(packed:sub(-SIZE))
+  for i = 1, IN_MINUTE do
+    if amount[i] ~= 0 then
+      call('HINCRBY', meter, UNITS[i], text(sign * amount[i]))
+    end
+  end
+end
+
 -- The event counts in its minute until ``leaves``. The keys outlive that by an hour: the clock
 -- may be corrected.
 local function stays(event, leaves, now)
   if event.scope == '' then
     return
   end
-  local key = prefix .. 'minute:' .. event.scope
-  call('ZREMRANGEBYSCORE', key, '-inf', text(now))
-  call('ZADD', key, text(leaves), member(event))
-  call('EXPIRE', key, math.ceil(math.max(0, leaves - now)) + 3600)
+  local minute, meter = minute_of(event.scope)
+  if call('ZADD', minute, text(leaves), member(event)) == 1 then
+    add(meter, event.minute, 1)
+  end
+  local seconds = math.ceil(math.max(0, leaves - now)) + 3600
+  call('EXPIRE', minute, seconds)
+  call('EXPIRE', meter, seconds)
+end
+
+-- Take a member out of its minute; when it would have left, nil if it was not in.
+local function leave(scope, one)
+  local minute, meter = minute_of(scope)
+  local leaves = call('ZSCORE', minute, one)
+  if leaves then
+    call('ZREM', minute, one)
+    add(meter, one, -1)
+  end
+  return tonumber(leaves)
+end
+
+-- What a scope's minute holds. A server short of memory may have dropped one of the two keys.
+local function metered(scope, now)
+  local minute, meter = minute_of(scope)
+  for _, one in ipairs(call('ZRANGEBYSCORE', minute, '-inf', text(now))) do
+    leave(scope, one)
+  end
+  local whole = call('EXISTS', minute, meter) == 2
+  if not whole then
+    call('DEL', meter)
+    for _, one in ipairs(call('ZRANGE', minute, 0, -1)) do
+      add(meter, one, 1)
+    end
+  end
+  return call('HMGET', meter, unpack(UNITS, 1, IN_MINUTE))
 end
 
 local function drop(id)
@@ -87,11 +133,11 @@ local function fold(now, most)
   local old = call('ZRANGEBYSCORE', EVENTS, '-inf', '(' .. text(now - KEPT), 'LIMIT', 0, most)
   for _, id in ipairs(old) do
     local event = load(id)
-    local key = event and prefix .. 'minute:' .. event.scope
-    local leaves = event and tonumber(call('ZSCORE', key, member(event)))
+    local minute = event and minute_of(event.scope)
+    local leaves = event and tonumber(call('ZSCORE', minute, member(event)))
     if not (leaves and leaves > now) then
       if leaves then
-        call('ZREM', key, member(event))
+        leave(event.scope, member(event))
       end
       drop(id)
     end
@@ -141,46 +187,51 @@ end
 
 -- What scopes hold together in a period; "" is the rolling minute.
 local function sum(scopes, period, now)
-  local found, units = {}, period == '' and IN_MINUTE or #UNITS
-  for i = 1, #UNITS do
-    found[i] = 0
-  end
-  local function add(amount)
-    for i = 1, units do
-      found[i] = found[i] + (tonumber(amount[i]) or 0)
-    end
-  end
+  local found = {}
   for _, scope in ipairs(scopes) do
-    if period == '' then
-      local key = prefix .. 'minute:' .. scope
-      for _, one in ipairs(call('ZRANGEBYSCORE', key, '(' .. text(now), '+inf')) do
-        add(unpacked(one:sub(-SIZE)))
-      end
-    else
-      add(total(period .. '\t' .. scope))
+    local held = period == '' and metered(scope, now) or total(period .. '\t' .. scope)
+    for i = 1, #UNITS do
+      found[i] = (found[i] or 0) + (tonumber(held[i]) or 0)
     end
+  end
+  for i = 1, #UNITS do
+    found[i] = found[i] or 0
   end
   return found
 end
 
--- When the rolling minute of scopes will have ``over`` less of a unit, if nothing is added.
+-- When the rolling minute of scopes will have ``over`` less of a unit, if nothing is added. The
+-- first to leave are looked at first, more only if they are not enough.
 local function opens(scopes, unit, over, now)
-  local leaving = {}
-  for _, scope in ipairs(scopes) do
-    local key = prefix .. 'minute:' .. scope
-    local rows = call('ZRANGEBYSCORE', key, '(' .. text(now), '+inf', 'WITHSCORES')
-    for i = 1, #rows, 2 do
-      leaving[#leaving + 1] = { tonumber(rows[i + 1]), unpacked(rows[i]:sub(-SIZE))[unit] }
+  local most = 64
+  while true do
+    local leaving, known = {}, math.huge
+    for _, scope in ipairs(scopes) do
+      local minute = minute_of(scope)
+      local rows = call('ZRANGEBYSCORE', minute, '(' .. text(now), '+inf', 'WITHSCORES',
+        'LIMIT', 0, most)
+      for i = 1, #rows, 2 do
+        leaving[#leaving + 1] = { tonumber(rows[i + 1]), unpacked(rows[i]:sub(-SIZE))[unit] }
+      end
+      if #rows == 2 * most then
+        known = math.min(known, tonumber(rows[#rows]))
+      end
     end
-  end
-  table.sort(leaving, function(a, b) return a[1] < b[1] end)
-  for _, one in ipairs(leaving) do
-    over = over - one[2]
-    if over <= 0 then
-      return one[1]
+    table.sort(leaving, function(a, b) return a[1] < b[1] end)
+    local left = over
+    for _, one in ipairs(leaving) do
+      left = left - one[2]
+      if one[1] > known then
+        break
+      elseif left <= 0 then
+        return one[1]
+      end
     end
+    if known == math.huge then
+      return math.huge
+    end
+    most = most * 8
   end
-  return math.huge
 end
 
 -- --- the operations ------------------------------------------------------------------------------
@@ -228,9 +279,9 @@ function operations.correct_clock()
     call('ZINCRBY', EVENTS, input.ahead, id)
     local event = load(id)
     if event and event.scope ~= '' then
-      local key = prefix .. 'minute:' .. event.scope
-      if call('ZSCORE', key, member(event)) then
-        call('ZINCRBY', key, input.ahead, member(event))
+      local minute = minute_of(event.scope)
+      if call('ZSCORE', minute, member(event)) then
+        call('ZINCRBY', minute, input.ahead, member(event))
       end
     end
   end
@@ -325,11 +376,7 @@ function operations.settle()
   if not event then
     return
   end
-  local key = prefix .. 'minute:' .. event.scope
-  local leaves = call('ZSCORE', key, member(event))
-  if leaves then
-    call('ZREM', key, member(event))
-  end
+  local leaves = leave(event.scope, member(event))
   local before, change, differs = unpacked(event.total), {}, false
   for i = 1, #UNITS do
     change[i] = input.total[i] - before[i]
@@ -338,7 +385,7 @@ function operations.settle()
   event.minute, event.total = pack(input.minute, IN_MINUTE), pack(input.total, #UNITS)
   save(event)
   if leaves then
-    stays(event, tonumber(leaves), now)
+    stays(event, leaves, now)
   end
   if differs then
     for _, row in ipairs(cjson.decode(event.counted)) do
@@ -368,7 +415,7 @@ function operations.forget()
   local gone = {}
   for _, scope in ipairs(input.scopes) do
     gone[scope] = true
-    call('DEL', prefix .. 'minute:' .. scope)
+    call('DEL', minute_of(scope))
   end
   local function is_gone(row)
     return gone[row:sub(row:find('\t', 1, true) + 1)]

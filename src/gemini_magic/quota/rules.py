@@ -131,7 +131,8 @@ class Rules:
     def bucket(self, account: str, model: str, tier: str = "") -> Bucket:
         """The bucket of a stream. ``tier`` is the user's word for it."""
         project = self.project(account)
-        return Bucket(project, self.quota_model(model), tier or self.tiers.get(project, ""))
+        told = (t for name, t in self.tiers.items() if self.current_name(name) == project)
+        return Bucket(project, self.quota_model(model), tier or next(told, ""))
 
     def scopes(self, bucket: Bucket) -> tuple[str, ...]:
         """The streams that a bucket consists of, as far as is known now."""
@@ -142,6 +143,19 @@ class Rules:
             and self.project(stream.account) == bucket.project
         )
 
+    def is_about(self, project: str, model: str, bucket: Bucket) -> bool:
+        """Whether what was noted under these names, whenever that was, is about the bucket."""
+        return (
+            self.quota_model(model) == bucket.model and self.current_name(project) == bucket.project
+        )
+
+    def current_name(self, project: str) -> str:
+        """A project's name by now: an account may have become one, a consumer have got a label."""
+        if project in self.labels or project in self.consumers:
+            return self.project(project)
+        same = (one for one, named in self.consumers.items() if named == project)
+        return min((self.labels[one] for one in same if one in self.labels), default=project)
+
     # --- limits ---
 
     def limit(self, bucket: Bucket, window: str, seed: Limit | None, now: float) -> Limit | None:
@@ -149,10 +163,8 @@ class Rules:
 
         Without those: the newer of a learned one that has expired and the seed, not firm.
         """
-        user, learned = (
-            self.limits.get((bucket.project, bucket.model, window, provenance, tier))
-            for provenance, tier in ((USER, ""), (LEARNED, bucket.tier))
-        )
+        user = self._newest(bucket, window, USER, "")
+        learned = self._newest(bucket, window, LEARNED, bucket.tier)
         if learned and learned.firm_until > now and not (user and user.at > learned.at):
             return Limit(window, learned.limit, LEARNED, True, learned.at)
         if user:
@@ -161,12 +173,23 @@ class Rules:
             return Limit(window, learned.limit, LEARNED, False, learned.at)
         return seed
 
+    def _newest(self, bucket: Bucket, window: str, provenance: str, tier: str) -> Known | None:
+        found = [
+            known
+            for (project, model, *rest), known in self.limits.items()
+            if rest == [window, provenance, tier] and self.is_about(project, model, bucket)
+        ]
+        return max(found, key=lambda known: known.at, default=None)
+
     def closure(self, bucket: Bucket) -> Closure | None:
         """What closes the bucket now or did last; None if nothing, or only in another tier."""
-        found = self.closures.get((bucket.project, bucket.model))
-        if found and found.tier and bucket.tier and found.tier != bucket.tier:
-            return None
-        return found
+        found = [
+            closure
+            for (project, model), closure in self.closures.items()
+            if self.is_about(project, model, bucket)
+            and not (closure.tier and bucket.tier and closure.tier != bucket.tier)
+        ]
+        return max(found, key=lambda closure: closure.until, default=None)
 
 
 # --- what changes them, each a new value ---------------------------------------------------------
@@ -197,7 +220,7 @@ def with_consumer(rules: Rules, account: str, consumer: str) -> Rules:
 
 def with_alias(rules: Rules, model: str, quota_model: str) -> Rules:
     """``model`` uses the quota of ``quota_model``. A circle is not made."""
-    if rules.aliases.get(model, model) == quota_model:
+    if rules.quota_model(model) == quota_model == rules.quota_model(quota_model):
         return rules
     aliases = {k: v for k, v in rules.aliases.items() if k not in (model, quota_model)}
     if model != quota_model:
@@ -209,10 +232,13 @@ def with_user_limit(
     rules: Rules, bucket: Bucket, window: str, size: int | None, now: float
 ) -> Rules:
     """The user says what a limit is, in every tier; None takes that back."""
-    key = (bucket.project, bucket.model, window, USER, "")
-    limits = {k: v for k, v in rules.limits.items() if k != key}
+    limits = {
+        key: known
+        for key, known in rules.limits.items()
+        if key[2:4] != (window, USER) or not rules.is_about(*key[:2], bucket)
+    }
     if size is not None:
-        limits[key] = Known(size, now)
+        limits[bucket.project, bucket.model, window, USER, ""] = Known(size, now)
     return replace(rules, limits=limits)
 
 
@@ -227,7 +253,8 @@ def with_learned(
     known = Known(size, now, tier, midnight(now) + LATE)
     learned = replace(rules, limits={**rules.limits, key: known})
     if tier:
-        learned = replace(learned, tiers={**rules.tiers, bucket.project: tier})
+        others = {k: v for k, v in rules.tiers.items() if rules.current_name(k) != bucket.project}
+        learned = replace(learned, tiers={**others, bucket.project: tier})
     return learned
 
 
@@ -235,8 +262,8 @@ def risen(rules: Rules, bucket: Bucket, window: str, used: int) -> Rules:
     """A request succeeded although ``used`` were used with it: a learned limit was too low."""
     limits = dict(rules.limits)
     for key, known in rules.limits.items():
-        here = key[:4] == (bucket.project, bucket.model, window, LEARNED)
-        if here and key[4] == bucket.tier and known.limit < used:
+        here = key[2:] == (window, LEARNED, bucket.tier) and rules.is_about(*key[:2], bucket)
+        if here and known.limit < used:
             limits[key] = replace(known, limit=used, firm_until=0.0)
     return rules if limits == rules.limits else replace(rules, limits=limits)
 
@@ -256,7 +283,7 @@ def closed(
     else:
         until = now + (60.0 if wait is None else wait)
     known = rules.closure(bucket)
-    if known and known.until > until and not known.lag:
+    if known and known.until > until:
         return rules
     closure = Closure(window, until, now, tier, lag)
     key = (bucket.project, bucket.model)
@@ -265,10 +292,8 @@ def closed(
 
 def reopened(rules: Rules, bucket: Bucket) -> Rules:
     """The service answers again."""
-    key = (bucket.project, bucket.model)
-    if key not in rules.closures:
-        return rules
-    return replace(rules, closures={k: v for k, v in rules.closures.items() if k != key})
+    kept = {k: v for k, v in rules.closures.items() if not rules.is_about(*k, bucket)}
+    return rules if len(kept) == len(rules.closures) else replace(rules, closures=kept)
 
 
 def probing(rules: Rules, bucket: Bucket, now: float) -> Rules:
@@ -276,14 +301,14 @@ def probing(rules: Rules, bucket: Bucket, now: float) -> Rules:
     known = rules.closure(bucket)
     if known is None:
         return rules
-    key = (bucket.project, bucket.model)
     again = replace(known, until=now + LAG_PAUSE)
-    return replace(rules, closures={**rules.closures, key: again})
+    key = (bucket.project, bucket.model)
+    return replace(rules, closures={**reopened(rules, bucket).closures, key: again})
 
 
 def forgotten(rules: Rules, bucket: Bucket) -> Rules:
     """What was set or learned of a bucket's limits is forgotten; who is who stays."""
-    limits = {k: v for k, v in rules.limits.items() if k[:2] != (bucket.project, bucket.model)}
+    limits = {k: v for k, v in rules.limits.items() if not rules.is_about(*k[:2], bucket)}
     return reopened(replace(rules, limits=limits), bucket)
 
 
@@ -305,7 +330,7 @@ def to_json(rules: Rules) -> str:
     }
     for name in ("labels", "consumers", "tiers", "aliases"):
         document[name] = dict(getattr(rules, name))
-    return json.dumps(document, ensure_ascii=False)
+    return json.dumps(document)
 
 
 def from_json(document: str) -> Rules:
@@ -321,7 +346,7 @@ def from_json(document: str) -> Rules:
             closures={(p, m): Closure(**row) for p, m, row in read["closures"]},
             **{name: _texts(read[name]) for name in ("labels", "consumers", "tiers", "aliases")},
         )
-    except (KeyError, TypeError) as problem:
+    except (KeyError, TypeError, AttributeError) as problem:
         raise ValueError(f"no rules of this version: {problem}") from None
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gemini_magic import paths
+from gemini_magic.errors import ConfigError
 from gemini_magic.forks import close_at_forks
 from gemini_magic.locks import ProcessLock
 from gemini_magic.quota.clock import TOLERANCE, Clock, Reading, system_clock
@@ -307,9 +308,9 @@ class SqliteStore:
             event = self._event(database, id)
             if event is None:
                 return
-            leaves = now + MINUTE + longer
             database.execute(
-                "UPDATE events SET leaves = ?, live = 1 WHERE id = ?", (leaves, event.number)
+                "UPDATE events SET leaves = max(?, at + ?), live = 1 WHERE id = ?",
+                (now + MINUTE + longer, MINUTE, event.number),
             )
             if not event.live:  # it had left too early
                 self._add_to_minute(database, event.scope, event.minute)
@@ -419,20 +420,23 @@ class SqliteStore:
     # --- the file ---
 
     def close(self) -> None:
-        database, self._database = self._database, None
+        self._disconnect()
         queue, self._queue = self._queue, -1
+        if queue >= 0:
+            os.close(queue)
+
+    def _disconnect(self) -> None:
+        database, self._database = self._database, None
         if database is not None:
             with suppress(sqlite3.Error):
                 database.close()
-        if queue >= 0:
-            os.close(queue)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self.lock:
             try:
                 yield self._open()
-            except (sqlite3.Error, OSError) as problem:
+            except (sqlite3.Error, OSError, ConfigError) as problem:
                 raise self._told(problem) from None
 
     @contextmanager
@@ -455,16 +459,24 @@ class SqliteStore:
                     raise
                 finally:
                     _flock(self._queue, False)
-            except (sqlite3.Error, OSError) as problem:
+            except (sqlite3.Error, OSError, ConfigError) as problem:
                 raise self._told(problem) from None
 
-    def _told(self, problem: sqlite3.Error | OSError) -> StoreError:
-        self.close()
+    def _told(self, problem: sqlite3.Error | OSError | ConfigError) -> StoreError:
+        what = str(problem)
         if isinstance(problem, OSError):
-            return StoreError(f"{self.where}: {problem.strerror or problem}")
-        if _is_corrupt(problem):
-            return StoreError(f"{self.where} was damaged; it is kept as {self._set_aside()}")
-        return StoreError(f"{self.where}: {problem}")
+            what = problem.strerror or what
+        if isinstance(problem, ConfigError):
+            what = problem.what
+        if isinstance(problem, sqlite3.Error):
+            code = getattr(problem, "sqlite_errorname", "")
+            if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+                kept = self._set_aside()
+                what = f"it was damaged, and is kept as {kept}" if kept else "it was damaged"
+            elif code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                return StoreError(f"{self.where}: other processes keep it locked")
+        self.close()
+        return StoreError(f"{self.where}: {what}")
 
     def _open(self) -> sqlite3.Connection:
         now = time.monotonic()
@@ -473,6 +485,7 @@ class SqliteStore:
                 return self._database
             self._looked = now
             if self._inode == self._present_inode():
+                self._check_version(self._database)
                 return self._database
         self.close()
         paths.private_folder(self._path.parent)
@@ -493,13 +506,7 @@ class SqliteStore:
         return database
 
     def _prepare(self, database: sqlite3.Connection) -> None:
-        found = database.execute("PRAGMA user_version").fetchone()[0]
-        if found > SCHEMA:
-            self.close()
-            raise NewerStore(
-                f"{self.where} was written by a newer gemini_magic (version {found} of its"
-                f" tables, {SCHEMA} here)"
-            )
+        self._check_version(database)
         database.execute("PRAGMA page_size = 2048")  # a third less to write each time than 4096
         database.execute(f"PRAGMA journal_mode = {'TRUNCATE' if _is_remote(self._path) else 'WAL'}")
         database.execute("PRAGMA synchronous = NORMAL")
@@ -521,6 +528,15 @@ class SqliteStore:
             raise
         database.execute("COMMIT")
 
+    def _check_version(self, database: sqlite3.Connection) -> None:
+        found = database.execute("PRAGMA user_version").fetchone()[0]
+        if found > SCHEMA:
+            self.close()
+            raise NewerStore(
+                f"{self.where} was written by a newer gemini_magic (version {found} of its"
+                f" tables, {SCHEMA} here)"
+            )
+
     def _present_inode(self) -> int:
         """Which file is there now; 0 where there is none."""
         try:
@@ -528,13 +544,22 @@ class SqliteStore:
         except OSError:
             return 0
 
-    def _set_aside(self) -> Path:
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        kept = self._path.with_name(f"{self._path.name}.damaged-{stamp}")
-        for ending in ("", "-wal", "-shm"):
-            with suppress(OSError):
-                os.replace(f"{self._path}{ending}", f"{kept}{ending}")
-        return kept
+    def _set_aside(self) -> Path | None:
+        """Keep the damaged file under a dated name; None where another process did before us."""
+        self._disconnect()
+        _flock(self._queue, True)
+        try:
+            if self._inode != self._present_inode():
+                return None
+            stamp = time.strftime("%Y%m%d-%H%M%S")
+            names = (f"{self._path.name}.damaged-{stamp}{more}" for more in ("", *"bcdefghij"))
+            kept = next(k for name in names if not (k := self._path.with_name(name)).exists())
+            for ending in ("-wal", "-shm", ""):
+                with suppress(OSError):
+                    os.replace(f"{self._path}{ending}", f"{kept}{ending}")
+            return kept
+        finally:
+            _flock(self._queue, False)
 
 
 def _time(reading: Reading, ahead: float | None, newest: float | None) -> float:
@@ -578,13 +603,8 @@ def _counted(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _periods(counted: str) -> list[tuple[str, str]]:
-    pairs = (line.rpartition("\t") for line in counted.splitlines())
+    pairs = (line.rpartition("\t") for line in counted.split("\n") if line)
     return [(scope, period) for scope, _, period in pairs]
-
-
-def _is_corrupt(problem: sqlite3.Error) -> bool:
-    name = getattr(problem, "sqlite_errorname", "")
-    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
 def _is_remote(path: Path) -> bool:

@@ -46,7 +46,7 @@ class LiveMeters:
         self._read, self._changes, self._draw, self._plain = read, changes, draw, plain
         self._stop = threading.Event()
         self._pid = os.getpid()
-        self._snapshot = Snapshot(time.time())
+        self._snapshot, self._at = Snapshot(time.time()), time.monotonic()
         self._seen = self._look()
         self._refresh()
         self.widget: Any = ipywidgets.HTML(draw(self._snapshot, self._now()))

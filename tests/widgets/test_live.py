@@ -1,0 +1,226 @@
+"""Live meters: what they read and send, by themselves and in a real kernel."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from queue import Empty
+from typing import Any
+
+import ipywidgets
+import pytest
+
+from gemini_magic.quota.rules import Bucket
+from gemini_magic.quota.usage import BucketUse, Snapshot, WindowUse
+from gemini_magic.widgets.live import LIVE, LiveMeters, _pause
+from tests.kernels import Kernel
+
+
+class Ledger:
+    """A ledger that a test changes."""
+
+    def __init__(self) -> None:
+        self.number = self.reads = 0
+        self.windows: tuple[WindowUse, ...] = ()
+        self.problem: Exception | None = None
+
+    def read(self) -> Snapshot:
+        self.reads += 1
+        if self.problem:
+            raise self.problem
+        use = BucketUse(Bucket("p", "m"), (), (), False, self.windows)
+        return Snapshot(time.time(), (use,), where=str(self.number))
+
+    def changes(self) -> int:
+        return self.number
+
+    def live(self) -> LiveMeters:
+        return LiveMeters(self.read, self.changes, draw, lambda snapshot, now: snapshot.where)
+
+
+def draw(snapshot: Snapshot, now: float) -> str:
+    return f"<b>{snapshot.where}</b> {snapshot.problem}"
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    yield Ledger()
+    ipywidgets.Widget.close_all()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_change_is_drawn_and_nothing_else_is_sent(ledger: Ledger) -> None:
+    meters = ledger.live()
+    values: list[str] = []
+    meters.widget.observe(lambda change: values.append(change["new"]), "value")
+    assert meters.widget.value == "<b>0</b> "
+    ledger.number = 1
+    wait_for(lambda: meters.widget.value == "<b>1</b> ")
+    time.sleep(0.6)
+    assert values == ["<b>1</b> "]
+    meters.close()
+    assert not meters.live and meters.widget.comm is None
+
+
+def test_it_draws_at_most_four_times_a_second(ledger: Ledger) -> None:
+    meters = ledger.live()
+    values: list[str] = []
+    meters.widget.observe(lambda change: values.append(change["new"]), "value")
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        ledger.number += 1
+        time.sleep(0.005)
+    assert 4 <= len(values) <= 8, values
+
+
+def test_errors_are_shown_and_end(ledger: Ledger) -> None:
+    meters = ledger.live()
+    ledger.problem = OSError("the disk is full")
+    ledger.number += 1
+    wait_for(lambda: meters.widget.value == "<b>0</b> the disk is full")
+    ledger.problem = None  # it is tried again although nothing says that something changed
+    wait_for(lambda: meters.widget.value == "<b>1</b> ")
+    assert meters.live
+
+
+def test_a_ledger_that_cannot_be_read_at_first(ledger: Ledger) -> None:
+    ledger.problem = OSError("no such file")
+    assert "no such file" in ledger.live().widget.value
+
+
+def test_only_the_newest_are_live(ledger: Ledger) -> None:
+    meters = [ledger.live() for _ in range(LIVE + 2)]
+    assert [one.live for one in meters] == [False, False, *[True] * LIVE]
+    ledger.number = 7
+    wait_for(lambda: all("7" in one.widget.value for one in meters[2:]))
+    assert [one.widget.value for one in meters[:2]] == ["<b>0</b> "] * 2
+    meters[-1].close()
+    assert ledger.live().live and meters[2].live, "a closed one takes no room"
+
+
+def test_it_ends_with_its_comm(ledger: Ledger) -> None:
+    left, closed = ledger.live(), ledger.live()
+    left.widget.comm.handle_close({})
+    closed.widget.close()
+    assert not left.live and not closed.live
+    before = ledger.reads
+    ledger.number += 1
+    time.sleep(0.6)
+    assert ledger.reads == before
+
+
+def test_the_bundle_holds_what_readers_without_a_kernel_see(ledger: Ledger) -> None:
+    meters = ledger.live()
+    bundle = meters._repr_mimebundle_()
+    assert bundle["text/html"] == "<b>0</b> " and bundle["text/plain"] == "0"
+    view = bundle["application/vnd.jupyter.widget-view+json"]
+    assert view["model_id"] == meters.widget.model_id
+    meters.close()
+    assert set(meters._repr_mimebundle_()) == {"text/html", "text/plain"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_sends_nothing(ledger: Ledger) -> None:
+    meters = ledger.live()
+    child = os.fork()
+    if child == 0:
+        meters.freeze()
+        meters.close()
+        os._exit(0 if not meters.live and meters.widget.comm is not None else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert meters.live
+
+
+@pytest.mark.parametrize(
+    ("window", "seconds"),
+    [
+        (WindowUse("rpm", 1), 1.0),
+        (WindowUse("rpm", 0), 40.0),
+        (WindowUse("rpd", 5, resets=1e9), 40.0),
+        (WindowUse("rpd", 5, resets=110.0), 1.0),
+        (WindowUse("rpd", 5, closed_until=21.0), 1.0),
+        (WindowUse("rpd", 5, closed_until=19.0), 40.0),
+    ],
+)
+def test_seconds_are_counted_only_while_they_matter(window: WindowUse, seconds: float) -> None:
+    use = BucketUse(Bucket("p", "m"), (), (), False, (window,))
+    assert _pause(Snapshot(20.0, (use,))) == seconds
+
+
+# --- in a kernel ----------------------------------------------------------------------------------
+
+_SETUP = """
+import threading, time
+from gemini_magic.quota.usage import Snapshot
+from gemini_magic.widgets.live import LiveMeters
+N = [0]
+def make():
+    return LiveMeters(
+        lambda: Snapshot(time.time(), where=str(N[0])),
+        lambda: N[0],
+        lambda snapshot, now: f"<b>{snapshot.where}</b>",
+        lambda snapshot, now: snapshot.where,
+    )
+def hammer(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        N[0] += 1
+        time.sleep(0.002)
+"""
+
+
+def messages(kernel: Kernel, seconds: float) -> list[dict[str, Any]]:
+    """What the kernel sends in this time, whatever it belongs to."""
+    found = []
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        try:
+            found.append(kernel.client.get_iopub_msg(timeout=left))
+        except Empty:
+            break
+    return found
+
+
+@pytest.mark.kernel
+def test_loading_the_extension_imports_no_widgets(kernel: Kernel) -> None:
+    assert kernel.value("__import__('sys').modules.get('ipywidgets')") is None
+
+
+@pytest.mark.kernel
+def test_updates_come_while_no_cell_runs_and_land_nowhere_else(kernel: Kernel) -> None:
+    kernel.run(_SETUP)
+    made = kernel.start("live = make(); live")
+    shown = kernel.finish(made)
+    assert shown.texts("text/html") == ["<b>0</b>"] and shown.texts() == ["0"]
+    other = kernel.run("threading.Thread(target=hammer, args=(3,)).start()")
+    assert other.status == "ok" and not other.outputs
+    sent = messages(kernel, 4)
+    updates = [message for message in sent if message["msg_type"] == "comm_msg"]
+    assert 6 <= len(updates) <= 14, len(updates)  # in the 3 seconds, and one for the last state
+    assert {message["msg_type"] for message in sent} == {"comm_msg"}
+    assert {message["parent_header"]["msg_id"] for message in updates} == {made}
+    last = updates[-1]["content"]["data"]["state"]["value"]
+    assert last == f"<b>{kernel.value('N[0]')}</b>"
+
+    busy = kernel.run("hammer(1.5); print('mine')")  # and while another cell runs
+    assert busy.texts() == ["mine\n"]
+    assert not [m for _, m in busy.messages if m["msg_type"] == "comm_msg"]
+
+
+@pytest.mark.kernel
+def test_an_idle_meter_sends_nothing_and_costs_little(kernel: Kernel) -> None:
+    kernel.run(_SETUP)
+    kernel.run("live = [make() for _ in range(3)]")
+    messages(kernel, 0.5)
+    before = kernel.value("time.process_time()")
+    assert messages(kernel, 3) == []
+    spent = kernel.value("time.process_time()") - before
+    print(f"three idle meters: {spent / 3:.2%} of a processor")
+    assert spent < 0.5
