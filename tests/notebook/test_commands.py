@@ -18,6 +18,8 @@ KEY = "k" * 24
 def two(google_server, openai_server, configure, monkeypatch):  # type: ignore[no-untyped-def]
     """A Google backend and a proxy, and a route over both."""
     monkeypatch.setenv("TEST_KEY", KEY)
+    monkeypatch.setenv("GEMINI_MAGIC_MAX_WAIT", "1")
+    monkeypatch.setenv("GEMINI_MAGIC_RETRIES", "0")
     google, proxy = google_server(key=KEY), openai_server(key=KEY)
     configure(
         f"""
@@ -31,9 +33,6 @@ def two(google_server, openai_server, configure, monkeypatch):  # type: ignore[n
         key_env = "TEST_KEY"
         models = {{ "gemini-3.8-flash" = "gemini-2.5-flash" }}
         model = "gemini-2.5-flash"
-        [settings]
-        max_wait = 1
-        retries = 0
         [routes.both]
         targets = ["mine", {{ backend = "proxy", when = ["rpd", "unreachable"] }}]
         """

@@ -289,8 +289,8 @@ def test_a_terminal_gets_the_text_as_it_comes(
         (Waiting("the minute is full"), "the minute is full …"),
         (Started(A), "waiting for gemini-x on studio …"),
         (
-            Switched(A, B, "quota used up.", "h"),
-            "studio:gemini-x: quota used up. Asking local:tiny …",
+            Switched(A, B, "quota used up.", "h", "free"),
+            "studio:gemini-x: quota used up. Asking local:tiny (h, free) …",
         ),
         (ThoughtDelta("hm"), "thinking …"),
         (TextDelta("x"), None),

@@ -325,14 +325,6 @@ MORE = {
         ),
         quota("rpd", 50, "50 requests", "tomorrow"),
     ),
-    "openrouter, a minute": (
-        payloads.openrouter_free("min", 20, time.time() + 42),
-        quota("rpm", 20, "20 requests", "again in 4. s", retry=(30, 42)),
-    ),
-    "openrouter, a day with its end": (
-        payloads.openrouter_free("day", 50, time.time() + 5 * 3600 + 60),
-        quota("rpd", 50, "50 requests", "it opens again in 5 h"),
-    ),
     "openrouter, no credit": (
         Failure(402, {"error": {"message": "Insufficient credits. Add more", "code": 402}}),
         quota("budget", None, "Insufficient credits", "[Tt]op it up"),
@@ -580,6 +572,13 @@ def test_a_day_opens_at_a_local_and_a_pacific_time(
     with monkeypatch.context() as patched:
         at(patched, moment, zone)
         assert words in told(payloads.FREE_RPD).what
+
+
+def test_openrouters_free_models_open_when_it_says() -> None:
+    minute = told(payloads.openrouter_free("min", 20, time.time() + 42))
+    check(minute, quota("rpm", 20, "20 requests", "again in 4. s", retry=(30, 42.01)))
+    day = told(payloads.openrouter_free("day", 50, time.time() + 5 * 3600 + 60))
+    check(day, quota("rpd", 50, "50 requests", "it opens again in 5 h"))
 
 
 @pytest.mark.parametrize("wrap", [lambda failure: failure, payloads.compat, payloads.openrouter])

@@ -28,6 +28,9 @@ _LOOK = 1.0
 #: Seconds after which a request without an answer is renewed in the ledger (``store.GRACE``).
 _RENEW = 4.0
 
+#: Seconds after an answer in which nothing is done that can wait.
+_IDLE = 1.0
+
 T = TypeVar("T")
 Emit = Callable[[Event], None]
 
@@ -192,6 +195,13 @@ class Admission:
         await asyncio.sleep(min(max(wait, 0.001), _LOOK))
         return question
 
+    async def price_of(self, target: Target) -> str:
+        """What a target costs, for people; "" where that cannot be said."""
+        try:
+            return await self._do(lambda books: books.price_of(target))
+        except (_Away, GeminiMagicError):
+            return ""
+
     # --- meanwhile ---
 
     def warm_up(self, target: Target) -> None:
@@ -235,9 +245,16 @@ class Admission:
             return books.settle(question, ticket.grant, fate, reply, wire)
 
         try:
-            return await asyncio.shield(asyncio.ensure_future(self._do(settle)))
+            settled = await asyncio.shield(asyncio.ensure_future(self._do(settle)))
         except (_Away, GeminiMagicError):
             return reply
+        if settled.cost is None and fate == "answered" and reply.target is not None:
+            # To look a price up takes a moment, which nobody shall wait for.
+            target = reply.target
+            asyncio.get_running_loop().call_later(
+                _IDLE, self._later, lambda books: books.look_up(target)
+            )
+        return settled
 
     # --- the ledger's thread ---
 

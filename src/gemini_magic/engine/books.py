@@ -123,6 +123,17 @@ class Books:
         """Have the target's list price at hand from now on."""
         self.price(self._config().backend(target.backend), target.model, look_up=True)
 
+    def price_of(self, target: Target) -> str:
+        """What a target costs, for people: of a million tokens, or that nobody knows."""
+        service = self._config().backend(target.backend)
+        price = self.price(service, target.model, look_up=True)
+        if price is None:
+            return "price unknown"
+        if not price.input and not price.output:
+            return "free"
+        listed = f"${price.input:f} in, ${price.output:f} out a million tokens"
+        return f"free tier, list {listed}" if prices.tier_is_free(service) else listed
+
     def _output(self, model: str, request: Request) -> int:
         """How many tokens an answer may have, as far as this model's answers tell."""
         usual = self._known(model).p95(_USUAL_OUTPUT)

@@ -194,7 +194,8 @@ class Engine:
             if not rest:
                 return failure, outcome.reason
             host = self.connections.host(rest[0].backend)
-            run.emit(Switched(target, rest[0], failure.what, host))
+            price = await self.admission.price_of(rest[0]) if self.admission else ""
+            run.emit(Switched(target, rest[0], failure.what, host, price))
 
     async def _insist(self, run: Run, target: Target, wishes: _Wishes, terms: Terms) -> Outcome:
         """Ask a target, again where that can help and the user allows for it."""

@@ -248,8 +248,8 @@ def status_of(event: Event) -> str | None:
             return f"{why.rstrip(' …')}; waiting {max(1, round((until or 0) - time.time()))} s …"
         case Started(target):
             return f"waiting for {target.model} on {target.backend} …"
-        case Switched(old, new, why):
-            return f"{old}: {why} Asking {new} …"
+        case Switched(old, new, why, host, price):
+            return f"{old}: {why} Asking {new} ({', '.join(filter(None, (host, price)))}) …"
         case ThoughtDelta():
             return "thinking …"
         case _:

@@ -30,10 +30,10 @@ _DEPTH = 12
 #: Where services put a whole body as text.
 _WRAPPINGS = ("raw", "message", "error", "detail")
 _SENTENCE_WINDOW = re.compile(
-    r"(request|token|image|model)?s?[\W_]*per[\W_]*(day|min)|\b([RTI])P([DM])\b", re.I
+    r"(request|token|image|model)?s?[\W_]{0,3}per[\W_]{0,3}(day|min)|\b([RTI])P([DM])\b", re.I
 )
-_SENTENCE_LIMIT = re.compile(r"\blimit:? *(\d[\d,]*)", re.I)
-_NEVER_FITS = re.compile(r"Limit (\d+)\D.*Requested (\d+)", re.S)
+_SENTENCE_LIMIT = re.compile(r"\blimit:? {0,3}(\d[\d,]*)", re.I)
+_NEVER_FITS = re.compile(r"Limit (\d{1,18})\b.{0,60}?Requested (\d{1,18})\b", re.S)
 _LINE = re.compile(r"Quota exceeded for metric: ([^\s,]+), limit: (\d+)(?:, model: (\S+))?")
 _BASE_MODEL = re.compile(r"\bbase model: ([\w./-]*\w)")
 _DELAY = re.compile(r"(?:retry|try again) in (?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)(m?s)?)?", re.I)
@@ -43,7 +43,7 @@ _ROUNDED_DOWN = 1.0
 LONGEST_FIRST = ("rpd", "tpd", "rpm", "tpm", "ipm", "")
 #: Quotas of a model's surroundings: they fill while the model itself could still be asked.
 _OF_TOOLS = re.compile(
-    r"embed|search|ground|url_?context|maps|code_?execution|cache|file_?s|batch", re.I
+    r"embed|(?<!re)search|ground|url_?context|maps|code_?execution|cache|file_?s|batch", re.I
 )
 _TIER = re.compile(r"(free|paid)_?tier(?:_?([123])(?!\d))?", re.I)
 
