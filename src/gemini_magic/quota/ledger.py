@@ -225,13 +225,10 @@ class Ledger:
             for told in lesson.sizes:
                 tier = lesson.tier or bucket.tier
                 rules = changes.with_learned(rules, bucket, told.window, told.size, now, tier)
-            never_fits = any(
-                told.window == "tpm" and told.size < grant.amount.tokens for told in lesson.sizes
-            )
-            if lesson.kind in ("window", "limit0") and not never_fits:
+            full = "limit0" if lesson.kind == "limit0" else lesson.window
+            if full:  # a prompt larger than a window has filled none
                 bucket = rules.bucket(account, asked, grant.asking.tier)
-                window = "limit0" if lesson.kind == "limit0" else lesson.window or "rpm"
-                rules = changes.closed(rules, bucket, window, now, bucket.tier, lesson.wait)
+                rules = changes.closed(rules, bucket, full, now, bucket.tier, lesson.wait)
             return rules
 
         self._change(change)

@@ -274,9 +274,10 @@ def closed(
     """A service refused: it admits nothing for ``wait`` seconds, or to the end of the window.
 
     Shortly after midnight a refusal for the day is taken for the day before's, for two minutes.
+    ``wait`` None: the service did not say, as Google does not for its days.
     """
     lag = False
-    if window in ("rpd", "tpd", "limit0"):
+    if window in ("rpd", "tpd", "limit0") and wait is None:
         until = midnight(now) + LATE
         if window != "limit0" and now < dawn(now) + LAG:
             until, lag = now + LAG_PAUSE, True
