@@ -129,8 +129,15 @@ def test_forgotten_limits_leave_who_is_who() -> None:
 
 @pytest.mark.parametrize("window", ["rpd", "tpd", "limit0"])
 def test_a_refusal_for_the_day_closes_to_midnight_and_half_a_minute(window: str) -> None:
-    closure = r.closed(Rules(), FLASH, window, NOON, "free", 21.0).closure(FLASH)
+    closure = r.closed(Rules(), FLASH, window, NOON, "free", None).closure(FLASH)
     assert closure == Closure(window, midnight(NOON) + LATE, NOON, "free")
+
+
+def test_a_service_that_tells_when_its_day_opens_is_believed_but_not_about_a_limit_of_0() -> None:
+    told = r.closed(Rules(), FLASH, "rpd", NOON, "", 7200.0).closure(FLASH)
+    assert told and told.until == NOON + 7200.0 and not told.lag
+    none = r.closed(Rules(), FLASH, "limit0", NOON, "", 17.0).closure(FLASH)
+    assert none and none.until == midnight(NOON) + LATE
 
 
 @pytest.mark.parametrize("wait", [0.0, 21.0, None])

@@ -277,7 +277,7 @@ def closed(
     ``wait`` None: the service did not say, as Google does not for its days.
     """
     lag = False
-    if window in ("rpd", "tpd", "limit0") and wait is None:
+    if window == "limit0" or (window in ("rpd", "tpd") and wait is None):
         until = midnight(now) + LATE
         if window != "limit0" and now < dawn(now) + LAG:
             until, lag = now + LAG_PAUSE, True
