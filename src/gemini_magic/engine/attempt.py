@@ -115,6 +115,8 @@ class Attempts:
             ticket = await self._enter(run, target, asked, terms)
         except GeminiMagicError as known:
             return Outcome(known, CUT)
+        if ticket.question is not None:
+            asked = asked.of(target.model, ticket.question.amount.tokens)
         run.emit(Started(target))
         progress, wire, error = _Progress(), None, None
         fate: Fate = "cut"

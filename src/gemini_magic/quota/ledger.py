@@ -225,8 +225,8 @@ class Ledger:
             for told in lesson.sizes:
                 tier = lesson.tier or bucket.tier
                 rules = changes.with_learned(rules, bucket, told.window, told.size, now, tier)
-            full = "limit0" if lesson.kind == "limit0" else lesson.window
-            if full:  # a prompt larger than a window has filled none
+            full = {"limit0": "limit0", "window": lesson.window or "rpm"}.get(lesson.kind)
+            if full:
                 bucket = rules.bucket(account, asked, grant.asking.tier)
                 rules = changes.closed(rules, bucket, full, now, bucket.tier, lesson.wait)
             return rules
