@@ -174,6 +174,10 @@ class Model:
         inside = (e for e in self.events.values() if e.leaves > self.now())
         return in_minute(sum((e.minute for e in inside if e.scope in scopes), Amount()))
 
+    def leaves(self, scopes: Sequence[str]) -> float | None:
+        inside = (e for e in self.events.values() if e.leaves > self.now() and e.minute.requests)
+        return min((e.leaves for e in inside if e.scope in scopes), default=None)
+
     def totals(self, scopes: Sequence[str], period: str) -> Amount:
         return sum((self.sums.get((scope, period), Amount()) for scope in scopes), Amount())
 

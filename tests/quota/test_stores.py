@@ -189,6 +189,28 @@ def test_a_crash_leaves_the_reservation_until_its_window_ends_and_no_longer(
     assert other.totals(["a"], DAY) == Amount(requests=2)
 
 
+def test_leaves_is_when_the_next_request_leaves_the_minute(clock: Hands, store: Store) -> None:
+    assert store.leaves(["a", "b"]) is store.leaves([]) is None
+    first = admitted(store.reserve(plan()))
+    clock.pass_(2.0)
+    admitted(store.reserve(plan(scope="b")))
+    assert store.leaves(["a"]) == store.leaves(["a", "b"]) == NOON + LONGEST
+    assert store.leaves(["b"]) == NOON + 2.0 + LONGEST
+    clock.pass_(2.0)
+    store.answered(first.id, 0.0)
+    assert store.leaves(["a"]) == NOON + 4.0 + MINUTE
+    store.settle(first.id, Amount(requests=1), Amount())
+    assert store.leaves(["a"]) == NOON + 4.0 + MINUTE
+    unsent = admitted(store.reserve(plan(scope="b")))
+    store.settle(unsent.id, Amount(), Amount())  # it takes no room, so none gets free
+    assert store.leaves(["b"]) == NOON + 2.0 + LONGEST
+    clock.pass_(MINUTE)
+    assert store.leaves(["a"]) is None
+    assert store.leaves(["a", "b"]) == NOON + 2.0 + LONGEST
+    clock.pass_(LONGEST)
+    assert store.leaves(["a", "b"]) is None
+
+
 # --- gates ---------------------------------------------------------------------------------------
 
 
@@ -632,6 +654,7 @@ class Ledger(RuleBasedStateMachine):
         store = self.stores[len(self.at) % 3]
         for scopes in (["a"], ["b", "c"]):
             assert store.minute(scopes) == self.model.minute(scopes)
+            assert store.leaves(scopes) == self.model.leaves(scopes)
         nothing = Amount()
         found = {row: held for row, held in store.history("").items() if held != nothing}
         assert found == {row: held for row, held in self.model.sums.items() if held != nothing}

@@ -95,6 +95,8 @@ class Admission:
         """
         try:
             line = self._lines[str(target)]
+            if terms.force:
+                return await self._enter(emit, target, key, request, terms)
             if line.locked():
                 return await self._queue(line, emit, target, key, request, terms)
             async with line:

@@ -62,7 +62,6 @@ class Outcome(NamedTuple):
 class _Progress:
     """How far an attempt has come."""
 
-    sent: bool = False
     ended: Ended | None = None
     spent: bool = False
     bytes: int = 0
@@ -82,8 +81,9 @@ class Attempts:
         """Answer a run from what was stored for this target; whether there was something."""
         if self._cache is None:
             return False
-        cache, key = self._cache, self._key(run, target)
-        stored = await asyncio.to_thread(cache.find, key)
+        cache = self._cache
+        # To look takes a moment where the disk is slow or the prompt holds large pictures.
+        stored = await asyncio.to_thread(lambda: cache.find(self._key(run, target)))
         if stored is None:
             return False
         run.emit(Started(target, cached=True))

@@ -350,6 +350,7 @@ class Ledger:
         """How full the windows of a bucket are: those that are used or limited."""
         scopes = rules.scopes(bucket)
         minute = self.store.minute(scopes)
+        leaves = self.store.leaves(scopes) if minute.requests else None
         day = self.store.totals(scopes, windows.day(now))
         closure, find = rules.closure(bucket), self._finder(rules, seeded)
         found = []
@@ -361,7 +362,8 @@ class Ledger:
                 continue
             if closed and limit:
                 used = max(used, limit.size)
-            resets = windows.midnight(now) + windows.LATE if daily and used else None
+            ends = windows.midnight(now) + windows.LATE if daily else leaves
+            resets = ends if used else None
             until = closure.until if closure and closed else None
             found.append(WindowUse(window, used, limit, resets, until))
         return tuple(found)

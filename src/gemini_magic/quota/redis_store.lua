@@ -400,6 +400,12 @@ function operations.sum()
   return texts(sum(input.scopes, input.period, input.period == '' and look() or 0))
 end
 
+-- When there will be one request less in the minute of the scopes.
+function operations.leaves()
+  local now = look()
+  return text(opens(input.scopes, 1, 1, now))
+end
+
 function operations.history()
   local found = {}
   for _, row in ipairs(call('ZRANGEBYLEX', PERIODS, '[' .. input.since, '+')) do

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -128,6 +129,10 @@ class RedisStore:
 
     def minute(self, scopes: Iterable[str]) -> Amount:
         return self.totals(scopes, "")
+
+    def leaves(self, scopes: Iterable[str]) -> float | None:
+        at = float(self._run("leaves", scopes=list(scopes)))
+        return None if at == math.inf else at
 
     def totals(self, scopes: Iterable[str], period: str) -> Amount:
         return Amount(*map(int, self._run("sum", scopes=list(scopes), period=period)))

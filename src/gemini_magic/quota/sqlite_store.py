@@ -97,6 +97,9 @@ _LEAVE = (
     f"UPDATE events SET live = 0 WHERE scope = ? AND live = 1 AND leaves <= ? RETURNING {_M_UNITS}"
 )
 _LEAVING = "SELECT leaves, m_{} FROM events WHERE scope = ? AND live = 1 AND leaves > ?"
+_NEXT = (
+    "SELECT min(leaves) FROM events WHERE scope = ? AND live = 1 AND leaves > ? AND m_requests > 0"
+)
 _TOTALS = f"SELECT {_UNITS} FROM totals WHERE scope = ? AND period = ?"
 _INSERT = (
     f"INSERT INTO events (scope, at, leaves, live, {_M_UNITS}, total, counted)"
@@ -368,6 +371,12 @@ class SqliteStore:
             live = f"SELECT {sums} FROM events WHERE scope = ? AND live = 1 AND leaves > ?"
             rows = [database.execute(live, (scope, now)).fetchone() for scope in scopes]
             return sum((Amount(*map(int, row)) for row in rows), Amount())
+
+    def leaves(self, scopes: Iterable[str]) -> float | None:
+        with self._reading() as database:
+            _, now = self._look(database)
+            rows = [database.execute(_NEXT, (scope, now)).fetchone() for scope in scopes]
+            return min((at for (at,) in rows if at is not None), default=None)
 
     def totals(self, scopes: Iterable[str], period: str) -> Amount:
         with self._reading() as database:

@@ -169,6 +169,9 @@ class Store(Protocol):
     def minute(self, scopes: Iterable[str]) -> Amount:
         """What is in the rolling minute of these scopes, together."""
 
+    def leaves(self, scopes: Iterable[str]) -> float | None:
+        """When the next request leaves the rolling minute of these scopes; None: it is empty."""
+
     def totals(self, scopes: Iterable[str], period: str) -> Amount:
         """What a period of these scopes holds, together."""
 
