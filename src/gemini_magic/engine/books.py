@@ -20,7 +20,6 @@ from gemini_magic.quota import accounts, prices
 from gemini_magic.quota.calibrations import Calibrations
 from gemini_magic.quota.estimate import Calibration, estimate
 from gemini_magic.quota.ledger import Denied, Grant, Ledger
-from gemini_magic.quota.lessons import lesson
 from gemini_magic.quota.opening import budgets_of, open_ledger
 from gemini_magic.quota.plan import Asking
 from gemini_magic.quota.settlement import Fate
@@ -170,8 +169,8 @@ class Books:
         left: tuple[Left, ...] = ()
         if grant is not None:
             ledger = self.ledger
-            if wire is not None and (told := lesson(wire)) is not None:
-                ledger.learn(grant, told)
+            if wire is not None:
+                _learn(ledger, grant, wire)
             left = ledger.settle(
                 grant,
                 fate,
@@ -194,6 +193,13 @@ class Books:
             return None
         listed = prices.cost(price, usage)
         return Cost(0 if prices.tier_is_free(question.service) else listed, listed)
+
+
+def _learn(ledger: Ledger, grant: Grant, wire: WireError) -> None:
+    from gemini_magic.quota.lessons import lesson  # with the first failure
+
+    if (told := lesson(wire)) is not None:
+        ledger.learn(grant, told)
 
 
 def _counted(question: Question, fate: Fate, reply: Reply) -> Usage:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from gemini_magic.quota import rules as changes
 from gemini_magic.quota import windows
-from gemini_magic.quota.lessons import Lesson
 from gemini_magic.quota.limits import seed
 from gemini_magic.quota.plan import Asking, Budget, Planned, Shut, make
 from gemini_magic.quota.rules import LEARNED, USER, Bucket, Limit, Rules, from_json, to_json
@@ -17,6 +17,9 @@ from gemini_magic.quota.store import Admitted, Amount, Full, Obstacle, Store, St
 from gemini_magic.quota.usage import BucketUse, BudgetUse, DayUse, Snapshot, WindowUse
 from gemini_magic.quota.windows import WINDOWS
 from gemini_magic.types import Left
+
+if TYPE_CHECKING:
+    from gemini_magic.quota.lessons import Lesson
 
 #: The limits of a user's configuration: project, model, window, size.
 UserLimits = Mapping[str, Mapping[str, Mapping[str, int]]]
