@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import machine, report
 from benchmarks.bench import Options
 from benchmarks.cases import CASES
-from benchmarks.peers import PEERS
+from benchmarks.peers import LIMITERS, PEERS
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -38,7 +38,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     wanted = () if args.no_peers else PEERS[:1] if args.quick else PEERS
-    peers = [peer for peer in wanted if peer.install()]
+    peers = [peer for peer in wanted if not peer.install()]
     document = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "quick": args.quick,
@@ -50,7 +50,13 @@ def main() -> None:
     if not args.json:
         print(_introduction(document))
     with tempfile.TemporaryDirectory(prefix="gemini-bench-") as scratch:
-        options = Options(Path(scratch), quick=args.quick, rounds=args.rounds, peers=peers)
+        options = Options(
+            Path(scratch),
+            quick=args.quick,
+            rounds=args.rounds,
+            peers=peers,
+            limiters=() if args.no_peers else LIMITERS[:1] if args.quick else LIMITERS,
+        )
         for name in args.only or CASES:
             outcome = CASES[name](options)
             cases.append(report.document(outcome))

@@ -8,18 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.peers import Peer
+from benchmarks.peers import Limiter, Peer
 from benchmarks.stats import Comparison, Samples, Target, Verdict
 
 
 @dataclass(frozen=True)
 class Options:
-    """How much is measured. ``rounds`` overrides every case's own number; ``scratch`` is empty."""
+    """How much is measured. ``rounds`` overrides every case's own number; ``scratch`` is empty.
+
+    ``limiters`` are not installed yet.
+    """
 
     scratch: Path
     quick: bool = False
     rounds: int | None = None
     peers: Sequence[Peer] = ()
+    limiters: Sequence[Limiter] = ()
 
     def home(self, name: str) -> Path:
         """An empty home below the scratch folder."""
@@ -44,7 +48,7 @@ class Variant:
 
 @dataclass
 class Outcome:
-    """What a case measured."""
+    """What a case measured. ``notes`` tell what could not be."""
 
     name: str
     title: str
@@ -52,6 +56,7 @@ class Outcome:
     variants: list[Variant] = field(default_factory=list)
     rounds: int = 0
     seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
 
     def comparisons(self) -> list[Comparison]:
         return [

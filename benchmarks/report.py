@@ -16,6 +16,15 @@ _UNITS = {
     "rss": ("MB", 1e-6, 1),
     "bytes": ("kB", 1e-3, 0),
     "messages": ("", 1, 0),
+    "p50": ("µs", 1e6, 1),
+    "p99": ("µs", 1e6, 0),
+    "max": ("ms", 1e3, 1),
+    "rate": ("/s", 1, 0),
+    "total": ("s", 1, 1),
+    "ratio": ("×", 1, 3),
+    "requests": ("", 1, 0),
+    "refused": ("", 1, 0),
+    "failed": ("", 1, 0),
 }
 _HEAD = ("", "", "n", "median", "min", "IQR", "over baseline", "(min-min)", "ratio", "target")
 
@@ -29,7 +38,7 @@ def table(outcome: Outcome) -> str:
     for variant, metric in outcome.samples:
         spread = outcome.samples.spread(variant, metric)
         unit, scale, digits = _UNITS[metric]
-        if digits:
+        if digits == 1:
             digits = fine
         numbers = [f"{value * scale:,.{digits}f}" for value in (spread.median, spread.least)]
         first = metric == next(iter(outcome.samples.values[variant]))
@@ -45,7 +54,8 @@ def table(outcome: Outcome) -> str:
             )
         )
     ends = f"{outcome.rounds} rounds in turns, {outcome.seconds:.0f} s"
-    return f"\n{outcome.name}: {outcome.title} ({ends})\n{_aligned(rows)}"
+    notes = "".join(f"\n{note}" for note in outcome.notes)
+    return f"\n{outcome.name}: {outcome.title} ({ends})\n{_aligned(rows)}{notes}"
 
 
 def _beside(compared: Comparison | None, scale: float, digits: int) -> tuple[str, str, str]:
@@ -61,11 +71,11 @@ def _beside(compared: Comparison | None, scale: float, digits: int) -> tuple[str
 def _judged(verdict: Verdict | None, unit: str, scale: float) -> str:
     if verdict is None:
         return ""
-    most = verdict.target.most
+    most, sign = verdict.target.most, "≥" if verdict.target.at_least else "≤"
     what = {
-        "ratio": f"≤ {most:g}×",
-        "difference": f"≤ +{most * scale:g} {unit}",
-        "value": f"≤ {most * scale:g} {unit}",
+        "ratio": f"{sign} {most:g}×",
+        "difference": f"{sign} +{most * scale:g} {unit}",
+        "value": f"{sign} {most * scale:g} {unit}",
     }[verdict.target.how]
     return f"{what} {'reached' if verdict.reached else 'MISSED'}"
 
@@ -95,4 +105,5 @@ def document(outcome: Outcome) -> dict[str, Any]:
         },
         "comparisons": [vars(one) for one in outcome.comparisons()],
         "targets": [one.to_json() for one in outcome.verdicts()],
+        "notes": outcome.notes,
     }

@@ -55,12 +55,14 @@ class Samples:
 class Target:
     """What a variant must reach: at most ``most``, over or as a multiple of its baseline.
 
-    ``how`` is "difference" (in the metric's unit), "ratio", or "value" (no baseline).
+    ``how`` is "difference" (in the metric's unit), "ratio", or "value" (no baseline). With
+    ``at_least`` it is a peer's: not less than ``most``.
     """
 
     metric: str
     how: str
     most: float
+    at_least: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Verdict:
 
     @property
     def reached(self) -> bool:
+        if self.target.at_least:
+            return self.measured >= self.target.most
         return self.measured <= self.target.most
 
     def to_json(self) -> dict[str, Any]:
@@ -107,7 +111,7 @@ class Verdict:
             "variant": self.variant,
             "metric": self.target.metric,
             "how": self.target.how,
-            "most": self.target.most,
+            "at_least" if self.target.at_least else "most": self.target.most,
             "measured": self.measured,
             "reached": self.reached,
         }

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CASES = ("load_ext", "first_answer", "per_cell", "first_text", "streaming", "micro")
+CASES = (
+    "load_ext", "first_answer", "per_cell", "first_text", "streaming", "micro", "reserve",
+    "utilisation",
+)  # fmt: skip
 
 
 @pytest.mark.slow
@@ -19,7 +22,7 @@ def test_every_case_measures_all_its_variants(tmp_path: Path) -> None:
     words = ["--no-peers", "--quick", "--rounds", "1", "--json", "--results", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=300,
+        cwd=ROOT, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -32,3 +35,6 @@ def test_every_case_measures_all_its_variants(tmp_path: Path) -> None:
     judged = {(t["variant"], t["metric"]) for case in document["cases"] for t in case["targets"]}
     assert ("%load_ext gemini_magic", "cpu") in judged
     assert {("%%gemini (google)", one) for one in ("wall", "latency", "cpu")} <= judged
+    assert {("SqliteStore.reserve", "p50"), ("SqliteStore.reserve, 8 at once", "p50")} <= judged
+    prompts = document["cases"][CASES.index("utilisation")]["samples"]["gemini_magic"]
+    assert (prompts["requests"], prompts["refused"], prompts["failed"]) == ([90], [0], [0])

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from gemini_magic import config, config_schema
 from gemini_magic.backends import weights
 from tests.kernels import Kernel
+from tests.wire import Answer, Quota, payloads
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+QUOTA = (ROOT / "docs" / "quota.md").read_text("utf-8")
 REAL = weights.find(weights.default())  # before a test moves the home
 
 
@@ -40,14 +44,31 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_configuration_page_is_a_valid_configuration(home: Path, configure) -> None:
-    from gemini_magic import config
-
-    (text,) = blocks("toml", (ROOT / "docs" / "configuration.md").read_text("utf-8"))
+@pytest.mark.parametrize("page", [README, CONFIGURATION])
+def test_the_configuration_is_valid_and_carries_on(home: Path, configure, page: str) -> None:
+    (text,) = blocks("toml", page)
     configure(text)
     loaded = config.load(environ={})
-    assert [step.backend for step in loaded.steps()] == ["studio", "proxy", "local"]
-    assert not loaded.notices
+    first, second, third = loaded.steps()
+    assert (first.backend, third.backend) == ("studio", "local")
+    assert loaded.backend(second.backend).preset == "openrouter"
+    assert second.when == ("rpd", "overloaded") and not loaded.notices
+
+
+def test_the_quota_pages_configuration_is_valid(home: Path, configure) -> None:
+    (text,) = blocks("toml", QUOTA)
+    configure(text)
+    assert config.load(environ={}).ledger["store"].startswith("redis://")
+
+
+def test_every_setting_has_its_line() -> None:
+    (text,) = blocks("toml", CONFIGURATION)
+    names = [*config_schema.SETTINGS]
+    names += ["store", "store_password_env", "on_ledger_error", "failures_count"]
+    names += [name for name in config_schema.BACKEND if name != "base_url"]
+    assert not [name for name in names if not re.search(rf"\b{name} ?=", text)]
+    for page in (CONFIGURATION, QUOTA):
+        assert not [word for word in config_schema.WHEN if f"`{word}`" not in page]
 
 
 @pytest.mark.kernel
@@ -67,9 +88,61 @@ def test_the_tour_runs(home: Path) -> None:
                 assert done.status == "ok", (cell, done.error)
                 if "capital of France?" in cell:
                     assert "Paris" in done.text
+                if cell in ("%gemini quota\n", "%gemini usage\n", "%gemini advise\n"):
+                    assert "qwen2.5-coder-0.5b" in done.text
             assert kernel.value("answer.usage.output_tokens > 0")
     finally:
         local.stop()
+
+
+@pytest.mark.kernel
+def test_the_route_carries_on(
+    home: Path, configure, google_server, openai_server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The README's route, with both services on loopback: a day of one request, then overload."""
+    model = "gemini-3.5-flash-lite"
+    google = google_server(Answer(text="from Google"), quota=Quota(rpd=1))
+    proxy = openai_server(Answer(text="from the proxy"), models=[f"google/{model}"])
+    monkeypatch.setenv("GEMINI_API_KEY", google.key)
+    monkeypatch.setenv("OPENROUTER_API_KEY", proxy.key)
+    (text,) = blocks("toml", README)
+    there = text.replace(
+        'preset = "openrouter"', f'preset = "openrouter"\nbase_url = "{proxy.url}"'
+    )
+    configure(
+        f"""{there}
+        [backends.studio]
+        kind = "google"
+        base_url = "{google.url}"
+        key_env = "GEMINI_API_KEY"
+        [prices.openrouter."google/{model}"]  # on loopback it is nobody's
+        input = "0.30 USD"
+        output = "2.50 USD"
+        """
+    )
+    with Kernel() as kernel:
+        assert "from Google" in kernel.run("%%gemini\nfirst").text
+        for prompt in ("second", "third"):
+            done = kernel.run(f"%%gemini\n{prompt}")
+            assert "from the proxy" in done.text and "$0.30 in" in done.text, done.error
+            assert "was asked because studio" in done.text
+        assert len(google.generate_calls) == 2  # the third was not sent there any more
+        stays = kernel.run("%%gemini --no-fallback\nfourth")
+        assert "QuotaExceeded" in stays.error and "Now answers: -m openrouter:" in stays.error
+        shown = kernel.run("%gemini quota").text
+        assert "≥ 1 / 1" in shown and "learned" in shown and "/ $1.00" in shown
+        proxy.set_script([payloads.openai_error(503, "no capacity")] * 2)
+        done = kernel.run("%%gemini\nfifth")  # the embedded model is not installed in this home
+        assert "MissingWeights" in done.error and len(google.generate_calls) == 2
+
+
+@pytest.mark.kernel
+def test_the_quota_pages_commands_run(kernel: Kernel) -> None:
+    cells = blocks("python", QUOTA)
+    assert len(cells) == 3
+    for cell in cells:
+        done = kernel.run(cell.rstrip("\n"))
+        assert done.status == "ok" and "gemini-2.5-flash" in done.text, (cell, done.error)
 
 
 @pytest.mark.slow

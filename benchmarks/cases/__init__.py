@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.bench import Options, Outcome
-from benchmarks.cases import first_answer, first_text, load_ext, micro, per_cell, streaming
+from benchmarks.cases import (
+    first_answer,
+    first_text,
+    load_ext,
+    micro,
+    per_cell,
+    reserve,
+    streaming,
+    utilisation,
+)
 
 CASES: dict[str, Callable[[Options], Outcome]] = {
     "load_ext": load_ext.run,
@@ -14,4 +23,6 @@ CASES: dict[str, Callable[[Options], Outcome]] = {
     "first_text": first_text.run,
     "streaming": streaming.run,
     "micro": micro.run,
+    "reserve": reserve.run,
+    "utilisation": utilisation.run,
 }

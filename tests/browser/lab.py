@@ -94,14 +94,18 @@ class Lab:
             self._process.kill()
             self._process.wait(5)
 
-    def configure(self, base_url: str) -> None:
-        """Every cell from now on asks the server there, as the backend ``studio``."""
+    def configure(self, base_url: str, more: str = "") -> None:
+        """Every cell from now on asks the server there, as the backend ``studio``.
+
+        ``more`` goes on in its table.
+        """
         text = f"""
         [settings]
         model = "gemini-2.5-flash"
         [backends.studio]
         kind = "google"
         base_url = "{base_url}"
+        {more}
         """
         (self.home / "config" / "gemini_magic.toml").write_text(text, "utf-8")
 

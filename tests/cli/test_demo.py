@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from gemini_magic.backends import weights
+from gemini_magic.backends import local, weights
 from gemini_magic.cli import demo, main
 from gemini_magic.errors import GeminiMagicError
 
 pytestmark = pytest.mark.kernel
+REAL = weights.find(weights.default())  # before a test moves the home
 
 
 def written(path: Path, *cells: str) -> Path:
@@ -54,6 +56,30 @@ def test_the_whole_command(
     main(["demo", str(written(tmp_path / "a.ipynb", cell))])
     shown = capsys.readouterr().out
     assert f"local:{weights.default()}" in shown and "Open it in JupyterLab" in shown
+
+
+@pytest.mark.local_model
+@pytest.mark.skipif(REAL is None, reason="the embedded model is not on this machine")
+def test_the_quickstart_shows_the_quota_and_costs_none_again(
+    home: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert REAL is not None
+    folder = home / "cache" / "models"
+    folder.mkdir(parents=True)
+    (folder / REAL.name).symlink_to(REAL)
+    monkeypatch.setenv("GEMINI_MAGIC_MODEL", "")
+    footers = []
+    try:
+        for count in (7, 8):
+            main(["demo"])
+            shown = capsys.readouterr().out
+            assert re.search(rf"^  requests/day +≥ {count} ", shown, flags=re.M)
+            footers.append(re.findall(r"^\S+ · local · (.*)$", shown, flags=re.M))
+    finally:
+        local.stop()
+    first, second = footers
+    assert len(first) == 7 and not [one for one in first if "cached" in one]
+    assert len(second) == 7 and second.count("cached · 0 quota") == 6
 
 
 def test_a_cell_that_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

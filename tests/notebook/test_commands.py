@@ -79,7 +79,7 @@ def test_a_route_carries_on_and_says_so(two, kernel: Kernel) -> None:
     cell = "%%gemini --route both -m gemini-3.8-flash --fresh\nhello"
     done = kernel.run(cell)
     assert done.status == "ok", done.error
-    assert "· proxy ·" in done.text and "was asked because mine: " in done.text
+    assert "· proxy ·" in done.text and "was asked because of this: " in done.text
     assert proxy.generate_calls[0].json["model"] == "gemini-2.5-flash"
     assert "· proxy ·" in kernel.run(cell).text  # the day is known to be used up: nobody asks
     assert len(google.generate_calls) == 1

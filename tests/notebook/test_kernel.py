@@ -141,6 +141,8 @@ def test_an_interrupt_while_connecting(configure, kernel: Kernel) -> None:
             client.connect_ex(listener.getsockname())
         configure(
             f"""
+            [settings]
+            retries = 0
             [backends.test]
             kind = "openai"
             base_url = "http://127.0.0.1:{listener.getsockname()[1]}/v1"

@@ -57,7 +57,7 @@ def test_two_kernels_share_one_model_which_survives_neither_kill_nor_harm() -> N
         done = first.finish(request, timeout=60)
         assert done.status == "error" and len(done.traceback) <= 2
         assert first.value("_.finish_reason") == "CUT"
-        done = second.run("%%gemini -t 0\nWhat is the capital of France?", timeout=120)
+        done = second.run("%%gemini --fresh -t 0\nWhat is the capital of France?", timeout=120)
         assert "Paris" in done.text and pid() != child
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from gemini_magic.quota.rules import Bucket
 from gemini_magic.quota.usage import BucketUse, Snapshot, WindowUse
-from gemini_magic.widgets.live import LIVE, LiveMeters, _pause
+from gemini_magic.widgets.live import LIVE, QUIET, LiveMeters, _pause
 from tests.kernels import Kernel
 
 
@@ -116,14 +116,33 @@ def test_it_ends_with_its_comm(ledger: Ledger) -> None:
     assert ledger.reads == before
 
 
-def test_the_bundle_holds_what_readers_without_a_kernel_see(ledger: Ledger) -> None:
+def test_what_readers_without_a_kernel_see_stands_beside_the_live_view(ledger: Ledger) -> None:
     meters = ledger.live()
-    bundle = meters._repr_mimebundle_()
-    assert bundle["text/html"] == "<b>0</b> " and bundle["text/plain"] == "0"
-    view = bundle["application/vnd.jupyter.widget-view+json"]
-    assert view["model_id"] == meters.widget.model_id
+    still, live = meters.outputs()
+    assert "<b>0</b> </div>" in still["text/html"] and still["text/plain"] == "0"
+    assert set(live) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
+    assert live["application/vnd.jupyter.widget-view+json"]["model_id"] == meters.widget.model_id
+    assert live["text/plain"] == "", "what cannot draw it would show the same twice"
+    (name,) = meters.widget._dom_classes
+    assert f".{name}" in still["text/html"]
     meters.close()
-    assert set(meters._repr_mimebundle_()) == {"text/html", "text/plain"}
+    (still,) = meters.outputs()
+    assert "<style" not in still["text/html"]
+
+
+def test_what_stays_is_drawn_again_once_nothing_changes_any_more(ledger: Ledger) -> None:
+    kept: list[str] = []
+    LiveMeters(
+        ledger.read, ledger.changes, draw, lambda snapshot, now: snapshot.where,
+        lambda data: kept.append(data["text/plain"]),
+    )  # fmt: skip
+    for number in range(1, 6):
+        ledger.number = number
+        time.sleep(0.3)
+    assert kept == []
+    wait_for(lambda: kept == ["5"])
+    time.sleep(QUIET + 1)
+    assert kept == ["5"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -196,9 +215,11 @@ def test_loading_the_extension_imports_no_widgets(kernel: Kernel) -> None:
 @pytest.mark.kernel
 def test_updates_come_while_no_cell_runs_and_land_nowhere_else(kernel: Kernel) -> None:
     kernel.run(_SETUP)
-    made = kernel.start("live = make(); live")
+    made = kernel.start(
+        "live = make()\nfor data in live.outputs():\n    get_ipython().display_pub.publish(data)"
+    )
     shown = kernel.finish(made)
-    assert shown.texts("text/html") == ["<b>0</b>"] and shown.texts() == ["0"]
+    assert "<b>0</b>" in shown.texts("text/html")[0] and shown.texts() == ["0", ""]
     other = kernel.run("threading.Thread(target=hammer, args=(3,)).start()")
     assert other.status == "ok" and not other.outputs
     sent = messages(kernel, 4)

@@ -46,6 +46,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--delay", type=float, default=0.0, help="seconds between chunks")
     parser.add_argument("--first-delay", type=float, default=0.0, help="seconds before the headers")
     parser.add_argument("--stamp", action="store_true", help="monotonic ns in front of each chunk")
+    parser.add_argument(
+        "--network", type=float, nargs=2, default=(0.0, 0.0), metavar=("LEAST", "MOST"),
+        help="seconds that a request and its answer are under way",
+    )  # fmt: skip
     parser.add_argument("--rpm", type=int)
     parser.add_argument("--rpd", type=int)
     parser.add_argument("--tpm", type=int)
@@ -71,6 +75,7 @@ def main() -> None:
 
     options: dict[str, Any] = {
         "port": args.port,
+        "network": tuple(args.network),
         "quota": Quota(args.rpm, args.rpd, args.tpm),
         **({"key": args.key} if args.key else {}),
     }
@@ -93,6 +98,8 @@ def main() -> None:
     with server:
         print(json.dumps({"url": server.url, "key": server.key}), flush=True)
         end.wait()
+        counts = {"generate": len(server.generate_calls), "refused": server.book.refused}
+        print(json.dumps(counts), flush=True)
 
 
 if __name__ == "__main__":

@@ -40,8 +40,9 @@ class OpenAIServer(ScriptedServer):
         gemini_compat: bool = False,
         port: int = 0,
         date_offset: float = 0.0,
+        network: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        super().__init__(script, port=port, date_offset=date_offset)
+        super().__init__(script, port=port, date_offset=date_offset, network=network)
         self.keys = {key: "project-1"} if isinstance(key, str) else dict(key)
         self.key = next(iter(self.keys))
         self.models = tuple(models)

@@ -51,10 +51,11 @@ class Left:
 
 
 class QuotaBook:
-    """The counters behind a Quota; `admit` is atomic."""
+    """The counters behind a Quota; `admit` is atomic. `refused` is how often it said no."""
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
+        self.refused = 0
         self._lock = threading.Lock()
         self._events: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
         self._days: dict[tuple[str, str, str], int] = defaultdict(lambda: quota.used_today)
@@ -76,6 +77,7 @@ class QuotaBook:
                 broken.append("tpm")
             reset = events[0][0] + q.window - now if events else 0.0
             if broken:
+                self.refused += 1
                 lie = 60.0 - now % 60.0  # the real service gives a delay < 1 min for a full day too
                 return Exceeded(tuple(broken), reset if events and broken != ["rpd"] else lie)
             events.append((now, tokens))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import select
 import socket
 import struct
@@ -60,23 +61,33 @@ class Disconnect:
 class Exchange:
     """One request and the ways to answer it, well or badly."""
 
-    def __init__(self, sock: socket.socket, request: Recorded, date_offset: float) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        request: Recorded,
+        date_offset: float,
+        travel: Callable[[], None] = lambda: None,
+    ) -> None:
         self.request = request
         self.chunks = 0  # stream chunks that carried data
         self.keep_alive = request.headers.get("connection", "").lower() != "close"
         self.extra_headers: dict[str, str] = {}
         self._sock = sock
         self._date_offset = date_offset
+        self._travel = travel
 
     def send(
         self, status: int, body: bytes, headers: Mapping[str, str], *, upto: int | None = None
     ) -> None:
         """A whole answer; `upto` sends only that many bytes of the body it announced."""
         head = self._head(status, {**headers, "Content-Length": str(len(body))})
+        self._travel()
         self._write(head + body[:upto])
 
     def start_stream(self, headers: Mapping[str, str], status: int = 200) -> None:
-        self._write(self._head(status, {**headers, "Transfer-Encoding": "chunked"}))
+        head = self._head(status, {**headers, "Transfer-Encoding": "chunked"})
+        self._travel()
+        self._write(head)
 
     def chunk(self, data: bytes) -> None:
         if self.client_gone():
@@ -150,15 +161,24 @@ class Exchange:
 class WireServer:
     """A loopback HTTP server that records everything; subclasses give it a protocol.
 
-    `date_offset` (seconds) shifts the Date header, to play a server whose clock differs.
+    `date_offset` (seconds) shifts the Date header, to play a server whose clock differs. `network`
+    is the least and the most time that a request takes to get here, and its answer's head to get
+    back, in seconds.
     """
 
     base_path = ""
 
-    def __init__(self, *, port: int = 0, date_offset: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        date_offset: float = 0.0,
+        network: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         self.host = "127.0.0.1"
         self.port = port
         self.date_offset = date_offset
+        self.network = network
         self.running = False
         self.errors: list[BaseException] = []  # bugs of the server itself; empty in a good test
         self._changed = threading.Condition()
@@ -312,7 +332,7 @@ class WireServer:
         with self._changed:
             self._requests.append(request)
             self._changed.notify_all()
-        exchange = Exchange(sock, request, self.date_offset)
+        exchange = Exchange(sock, request, self.date_offset, self._travel)
         try:
             self.handle(exchange)
         except Gone:
@@ -344,10 +364,15 @@ class WireServer:
         path = unquote(url.path)
         value = parse_json(body)
         op, model, stream = self.classify(method, path, query, value)
+        self._travel()
         now, at = time.time(), time.monotonic()
         return Recorded(
             method, path, query, headers, body, value, now, at, number, op, model, stream
         )
+
+    def _travel(self) -> None:
+        if self.network[1]:
+            time.sleep(random.uniform(*self.network))
 
     @staticmethod
     def _read_body(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Seconds for which a limit that may be stale holds a request back.
 _SHORT = 10.0
+#: Seconds that others are waited for at least: they may be at the ledger just now.
+_AT_LEAST = 5.0
 #: Seconds between two looks at the ledger while waiting: something may have been released.
 _LOOK = 1.0
 #: Seconds after which a request without an answer is renewed in the ledger (``store.GRACE``).
@@ -41,12 +43,13 @@ class Terms:
 
     ``force`` sends it whatever the limits say. ``hurry`` are the failures (``when``) for which the
     next target of the route is there, so that nobody waits here. ``others`` tells who else can
-    answer.
+    answer; ``patience`` is the longest wait in seconds.
     """
 
     force: bool = False
     hurry: frozenset[str] = frozenset()
     others: Callable[[], str] = str
+    patience: float = 90.0
 
 
 @dataclass(slots=True)
@@ -94,13 +97,15 @@ class Admission:
         to stop then.
         """
         try:
-            line = self._lines[str(target)]
+            began = time.monotonic()
             if terms.force:
-                return await self._enter(emit, target, key, request, terms)
-            if line.locked():
-                return await self._queue(line, emit, target, key, request, terms)
-            async with line:
-                return await self._enter(emit, target, key, request, terms)
+                return await self._enter(emit, target, key, request, terms, began)
+            line = self._lines[str(target)]
+            await self._stand_in(line, emit, target, terms)
+            try:
+                return await self._enter(emit, target, key, request, terms, began)
+            finally:
+                line.release()
         except _Away as problem:
             if self._config().ledger.get("on_ledger_error", "warn") == "stop":
                 raise LedgerError(
@@ -110,18 +115,11 @@ class Admission:
             emit(Notice(f"not counted in the quota: {problem}"))
             return Ticket()
 
-    async def _queue(
-        self,
-        line: asyncio.Lock,
-        emit: Emit,
-        target: Target,
-        key: Secret | None,
-        request: Request,
-        terms: Terms,
-    ) -> Ticket:
-        """Wait behind the others of this process that ask the same."""
-        patience = self._config().max_wait
-        emit(Waiting(f"other requests to {target} go first"))
+    async def _stand_in(self, line: asyncio.Lock, emit: Emit, target: Target, terms: Terms) -> None:
+        """Wait behind the others of this process that ask the same; the line is held then."""
+        patience = max(terms.patience, _AT_LEAST)
+        if line.locked():
+            emit(Waiting(f"other requests to {target} go first"))
         try:
             async with asyncio.timeout(patience):
                 await line.acquire()
@@ -129,13 +127,15 @@ class Admission:
             from gemini_magic.engine.refusal import crowded
 
             raise crowded(target, patience, terms.others()) from None
-        try:
-            return await self._enter(emit, target, key, request, terms)
-        finally:
-            line.release()
 
     async def _enter(
-        self, emit: Emit, target: Target, key: Secret | None, request: Request, terms: Terms
+        self,
+        emit: Emit,
+        target: Target,
+        key: Secret | None,
+        request: Request,
+        terms: Terms,
+        began: float,
     ) -> Ticket:
         def ask(books: Books) -> tuple[Question, Grant | Denied]:
             question = books.question(target.backend, key, target.model, request, force=terms.force)
@@ -143,7 +143,6 @@ class Admission:
 
         from gemini_magic.quota.ledger import Denied
 
-        began = time.monotonic()
         question, decided = await self._asked(ask)
         while isinstance(decided, Denied):
             question = await self._wait(emit, target, question, decided, terms, began)
@@ -184,7 +183,7 @@ class Admission:
         """Wait a while for a window to open; the question to ask then."""
         from gemini_magic.engine import refusal
 
-        patience = self._config().max_wait
+        patience = terms.patience
         wall, wait = denied.last, denied.last.opens - denied.at
         in_all = time.monotonic() - began + wait
         if denied.firm:
@@ -210,6 +209,13 @@ class Admission:
         """Open the ledger, and look the target's price up, while nobody waits for it."""
         self._later(lambda books: books.ledger.salt)
         self._later(lambda books: books.look_up(target))
+
+    async def grow(self, ticket: Ticket, cost: int) -> None:
+        """A request is about to cost more than was reserved of its budgets: reserve ``cost``."""
+        grant = ticket.grant
+        assert grant is not None
+        with suppress(_Away, GeminiMagicError):
+            ticket.grant = await self._do(lambda books: books.ledger.grow(grant, cost))
 
     def answered(self, ticket: Ticket, headers: Answered) -> None:
         """An answer has begun; returns at once."""

@@ -44,18 +44,22 @@ _SUGGESTION_TIMEOUT = 3.0
 _HARMLESS = (STOP, MAX_TOKENS, "TOOL_CALLS", "CONTINUATION")
 #: Bytes of an answer that are taken for a token while it streams: rather too few.
 _BYTES_A_TOKEN = 3.5
+#: How much more is reserved of a budget, where an answer costs more than was thought.
+_PIECE = 1.25
 
 
 class Outcome(NamedTuple):
     """How an attempt ended: its error, if any, why the answer ended, and the wire's failure.
 
-    ``scarce`` says that hardly any request of the day is left.
+    ``scarce`` says that hardly any request of the day is left, ``begun`` that some of the answer
+    (or of the thinking before it) had come.
     """
 
     error: GeminiMagicError | None
     reason: str
     wire: WireError | None = None
     scarce: bool = False
+    begun: bool = False
 
 
 @dataclass(slots=True)
@@ -124,12 +128,12 @@ class Attempts:
             await self._stream(run, backend, target, timeout, ticket, progress)
             fate = "cut" if progress.spent or progress.ended is None else "answered"
         except TimeoutError:
-            phase: WirePhase = "stream" if run.draft.texts else "headers"
+            phase: WirePhase = "stream" if progress.bytes else "headers"
             wire = WireError(phase, detail=f"nothing came for {timeout:g} s")
-            fate = _fate(wire, bool(run.draft.texts))
+            fate = _fate(wire, progress.bytes > 0)
         except WireError as failure:
             wire = failure
-            fate = _fate(wire, bool(run.draft.texts))
+            fate = _fate(wire, progress.bytes > 0)
         except GeminiMagicError as known:
             error, fate = known, "unsent"
         except BaseException:
@@ -143,7 +147,7 @@ class Attempts:
             fate = "cut" if ended.finish_reason == CUT else fate
         scarce = await self._leave(run, ticket, fate, wire)
         if wire is not None:
-            return Outcome(await self._explain(wire, asked), CUT, wire, scarce)
+            return Outcome(await self._explain(wire, asked), CUT, wire, scarce, progress.bytes > 0)
         if progress.spent:
             error = _spent(asked)
         if error is not None:
@@ -195,10 +199,27 @@ class Attempts:
                     run.emit(event)
                     if isinstance(event, TextDelta | ThoughtDelta):
                         progress.bytes += len(event.text.encode("utf-8", "replace"))
-                        if _is_spent(ticket, progress.bytes):
+                        if await self._is_spent(ticket, progress.bytes):
                             progress.spent = True
                             return
                     await gathering.pause()
+
+    async def _is_spent(self, ticket: Ticket, streamed: int) -> bool:
+        """Whether an answer of so many bytes has reached what the budget leaves for it.
+
+        What it takes beyond its reservation is reserved piece by piece, so that others see it.
+        """
+        grant, question = ticket.grant, ticket.question
+        if grant is None or grant.allowance is None or question is None or question.price is None:
+            return False
+        from gemini_magic.quota import prices
+
+        output = round(streamed / _BYTES_A_TOKEN)
+        cost = prices.planned(question.price, question.amount.tokens, output)
+        if cost > grant.amount.cost and self._admission is not None:
+            await self._admission.grow(ticket, round(cost * _PIECE))
+            grant = ticket.grant or grant
+        return grant.allowance is not None and cost >= grant.allowance
 
     async def _explain(self, wire: WireError, asked: Asked) -> GeminiMagicError:
         error = told(wire, asked)
@@ -220,24 +241,13 @@ def told(failure: WireError, asked: Asked) -> GeminiMagicError:
     return diagnose(failure, asked)
 
 
-def _fate(wire: WireError, has_text: bool) -> Fate:
+def _fate(wire: WireError, begun: bool) -> Fate:
     """What counts of a request that failed on the wire."""
-    if has_text:
+    if begun:
         return "cut"
     if wire.phase == "connect":
         return "unsent"
     return "refused" if wire.status is not None and wire.status < 500 else "failed"
-
-
-def _is_spent(ticket: Ticket, streamed: int) -> bool:
-    """Whether an answer of so many bytes has reached what the budget leaves for it."""
-    grant, question = ticket.grant, ticket.question
-    if grant is None or grant.allowance is None or question is None or question.price is None:
-        return False
-    from gemini_magic.quota import prices
-
-    output = round(streamed / _BYTES_A_TOKEN)
-    return prices.planned(question.price, question.amount.tokens, output) >= grant.allowance
 
 
 def _spent(asked: Asked) -> QuotaExceeded:

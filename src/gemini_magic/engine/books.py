@@ -90,15 +90,15 @@ class Books:
         service = self._config().backend(backend)
         estimated = estimate(request)
         tokens = self._known(model).tokens(estimated)
-        budgets = budgets_of(service)
+        budgets = () if _is_free(service) else budgets_of(service)
         price, cost = self.price(service, model, look_up=bool(budgets)), 0
         if budgets:
             if price is None:
                 raise ConfigError(
                     f"{service.name} has a budget, but nobody knows the price of {model}; "
                     "nothing was sent.",
-                    f'Tell it in your gemini_magic.toml: [prices.{service.name}."{model}"] '
-                    'input = "0.30 USD" output = "2.50 USD" (for a million tokens)',
+                    f"Tell it for a million tokens, in gemini_magic.toml under [prices.{service.name}]: "
+                    f'"{model}" = {{ input = "0.30 USD", output = "2.50 USD" }}',
                 )
             cost = prices.planned(price, tokens, self._output(model, request))
         asking = Asking(
@@ -182,7 +182,8 @@ class Books:
             if fate == "answered" and catalog.is_google(version):
                 ledger.answers_as(grant, version)
         if fate == "answered" and self._calibrations is not None:
-            self._calibrations.learn(question.model, question.estimated, usage.input_tokens, output)
+            real = reply.usage.input_tokens  # an estimate teaches nothing
+            self._calibrations.learn(question.model, question.estimated, real, output)
         return reply.replace(left=left, cost=cost)
 
     def _cost(self, question: Question, fate: Fate, usage: Usage) -> Cost | None:
@@ -192,7 +193,13 @@ class Books:
         if price is None:
             return None
         listed = prices.cost(price, usage)
-        return Cost(0 if prices.tier_is_free(question.service) else listed, listed)
+        return Cost(0 if _is_free(question.service) else listed, listed)
+
+
+def _is_free(service: Service) -> bool:
+    """Whether an answer costs nothing. A budget counts unless the user says that the tier is free:
+    a key does not tell."""
+    return prices.tier_is_free(service) and (service.tier == "free" or not service.budget)
 
 
 def _learn(ledger: Ledger, grant: Grant, wire: WireError) -> None:
@@ -203,9 +210,11 @@ def _learn(ledger: Ledger, grant: Grant, wire: WireError) -> None:
 
 
 def _counted(question: Question, fate: Fate, reply: Reply) -> Usage:
-    """The usage that a service told; what streamed before a cut is estimated."""
+    """The usage that a service told; what it did not tell of what it sent is estimated."""
     usage = reply.usage
-    if fate != "cut" or usage.output_tokens is not None:
+    told = usage.output_tokens is not None
+    if fate not in ("cut", "answered") or told or (fate == "answered" and usage.input_tokens):
         return usage
-    streamed = Message("model", (Part(text=reply.thoughts + reply.text),))
-    return Usage(usage.input_tokens or question.amount.tokens, estimate(Request((streamed,))))
+    came = reply.thoughts + reply.text
+    output = estimate(Request((Message("model", (Part(text=came),)),))) if came else 0
+    return Usage(usage.input_tokens or question.amount.tokens, output)

@@ -184,7 +184,8 @@ class Engine:
             if wishes.replay and await self._attempts.replayed(run, target):
                 return None, STOP
             hurry = frozenset(rest[0].when if rest else ())
-            terms = Terms(wishes.force, hurry, partial(self._others, target))
+            patience = self.connections.config.max_wait
+            terms = Terms(wishes.force, hurry, partial(self._others, target), patience)
             outcome = await self._insist(run, target, wishes, terms)
             failure = outcome.error
             if failure is None or run.draft.texts:

@@ -45,9 +45,10 @@ def refused(
         what = f"{target} has no quota on this tier (limit 0), it said; nothing was sent."
         step = "Send it all the same: --force."
     elif wall.window == "budget":
+        until = f"it opens {_when(wall.opens)}" if math.isfinite(wall.opens) else "it costs more"
         what = (
-            f"the budget of {target.backend} does not allow for it: ${wall.used / 1e6:.4f} of"
-            f" ${(wall.size or 0) / 1e6:.2f} are used; it opens {_when(wall.opens)}."
+            f"the budget of {target.backend} does not allow for it: {_dollars(wall.used)} of"
+            f" {_dollars(wall.size or 0)} are used; {until}."
         )
         step = "Nothing was sent. Send it all the same: --force."
     else:
@@ -56,7 +57,7 @@ def refused(
         step = "Send it all the same: --force."
         wait = wall.opens - denied.at
         if wall.window not in ("rpd", "tpd") and math.isfinite(wait) and wait > patience:
-            step = f"Wait longer: max_wait = {math.ceil(wait)}. {step}"
+            step = f"Wait longer: %env GEMINI_MAGIC_MAX_WAIT={math.ceil(wait)} {step}"
     return QuotaExceeded(
         what,
         f"{others} {step}".strip(),
@@ -72,7 +73,7 @@ def crowded(target: Target, patience: float, others: str) -> QuotaExceeded:
     return QuotaExceeded(
         f"{target}: other requests of this kernel waited first, for more than {patience:g} s;"
         " nothing was sent.",
-        f"{others} Wait longer: max_wait = {patience * 4:g}".strip(),
+        f"{others} Wait longer: %env GEMINI_MAGIC_MAX_WAIT={patience * 4:g}".strip(),
         status=0,
         window="rpm",
     )
@@ -102,6 +103,11 @@ def _provenance(wall: Wall) -> str:
         date = datetime.fromtimestamp(limit.as_of).strftime("%b %Y")
         return f" (as published in {date})"
     return {"user": " (your limit)", "learned": " (as the service told)"}[limit.provenance]
+
+
+def _dollars(amount: int) -> str:
+    """Micro-dollars, to the cent, and as exact as it takes below that."""
+    return f"${amount / 1e6:.2f}" if amount % 10_000 == 0 else f"${amount / 1e6:.4f}"
 
 
 def _when(at: float) -> str:

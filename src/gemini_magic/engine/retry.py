@@ -18,10 +18,11 @@ def pause_before_retry(outcome: Outcome, patience: float) -> float | None:
 
     A full minute's window can be waited for: the ledger knows of it by then, and lets in when it
     has room. A full day, a limit of 0, a wrong key or a silent service cannot, and with hardly any
-    request of the day left none is risked. ``patience`` is the longest wait in seconds.
+    request of the day left none is risked. What had begun to answer, were it with thinking, is paid
+    and not asked again. ``patience`` is the longest wait in seconds.
     """
     error, wire = outcome.error, outcome.wire
-    if wire is None:  # our own ledger's word, or an answer
+    if wire is None or outcome.begun:  # None: our own ledger's word, or an answer
         return None
     match error:
         case QuotaExceeded(window="rpm" | "tpm" | "ipm"):

@@ -49,12 +49,12 @@ class Draft:
                 self.thoughts.append(text)
             case Notice(text):
                 self.notices.append(text)
-            case Switched(old, new, why, host, price):
+            case Switched(_, new, why, host, price):
                 self.thoughts.clear()
                 del self.notices[self.before :]  # they were about the old one
                 self.notices.append(
                     f"{new.backend} ({', '.join(filter(None, (host, price)))})"
-                    f" was asked because {old.backend}: {why}"
+                    f" was asked because of this: {why}"
                 )
             case Started(target):
                 self.before = len(self.notices)

@@ -94,7 +94,8 @@ def advice_html(advice: Advice, magic_name: str) -> str:
     head = "".join(
         f'<th scope="col" style="{_CELL}">{_safe(way.title)}</th>' for way in advice.ways
     )
-    lines = [f'<tr style="background: transparent"><td style="{_CELL}"></td>{head}</tr>']
+    corner = f'<td style="{_CELL}; width: 7em"></td>'
+    lines = [f'<tr style="background: transparent">{corner}{head}</tr>']
     for name, field in _ROWS:
         cells = ("".join(_div(line) for line in getattr(way, field)) for way in advice.ways)
         lines.append(_row(name, cells))

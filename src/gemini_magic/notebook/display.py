@@ -114,6 +114,7 @@ class NotebookView:
         self._length = 0
         self._undrawn = False
         self._status = ""
+        self._switched = False
         self._began = time.monotonic()
         self._next = 0.0
 
@@ -134,8 +135,10 @@ class NotebookView:
                 self._undrawn = True
             elif isinstance(event, Finished):
                 self._undrawn, self._status = False, ""  # ``close`` draws it all
+            elif isinstance(event, Started) and self._switched:
+                pass  # the switch said who is asked, and why
             elif (status := status_of(event)) is not None:
-                self._status = status
+                self._status, self._switched = status, isinstance(event, Switched)
         now = time.monotonic()
         if self._undrawn:
             if now >= self._next:
@@ -153,10 +156,13 @@ class NotebookView:
         self._undrawn = False
 
     def _draw_status(self) -> None:
-        self._output.draw({"text/plain": self._status})
+        self._output.draw(_line(self._status))
         self._status = ""
 
     def close(self, reply: Reply, footer: str, metadata: dict[str, Any]) -> None:
+        if reply.target is None and not reply.text:  # stopped before anything was asked
+            self.abandon()
+            return
         cleaned = self._sanitiser.markdown if len(reply.text) == self._length else None
         data = reply_data(reply, self._form, remote_images=self._remote_images, cleaned=cleaned)
         draw_reply(self._output, data, footer, {"gemini_magic": metadata})
@@ -171,10 +177,14 @@ def draw_reply(
 ) -> None:
     """Draw a whole answer, and its footer below (where an open fence cannot swallow it)."""
     output.draw(data, metadata)
+    output.beside(_line(footer))
+
+
+def _line(text: str) -> dict[str, Any]:
+    """One small line about an answer, as MIME data; prices in it are no formulas."""
     # Lab drops var() from an untrusted notebook's styles; the colour before it stays.
     style = "color: #757575; color: var(--jp-ui-font-color2, #757575); font-size: 85%"
-    text = escaped(footer)  # prices are no formulas
-    output.beside({"text/plain": footer, "text/html": f'<div style="{style}">{text}</div>'})
+    return {"text/plain": text, "text/html": f'<div style="{style}">{escaped(text)}</div>'}
 
 
 def reply_data(
@@ -249,7 +259,8 @@ def status_of(event: Event) -> str | None:
         case Started(target):
             return f"waiting for {target.model} on {target.backend} …"
         case Switched(old, new, why, host, price):
-            return f"{old}: {why} Asking {new} ({', '.join(filter(None, (host, price)))}) …"
+            whose = "" if old.backend in why else f"{old}: "
+            return f"{whose}{why} Asking {new} ({', '.join(filter(None, (host, price)))}) …"
         case ThoughtDelta():
             return "thinking …"
         case _:

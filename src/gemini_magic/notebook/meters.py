@@ -121,7 +121,7 @@ def _meter(use: WindowUse, now: float) -> Meter:
         if size is not None:
             states.append(_left(use.used, size))
         when = ""
-        if use.resets is not None:
+        if use.resets is not None and size != 0:
             when = _clock(use.resets, now) if daily else f"in {_span(use.resets - now)}"
             opens = f"resets {_both(use.resets, now)}, in " if daily else "frees in "
             states.append(opens + _span(use.resets - now))
@@ -399,8 +399,8 @@ def _bar(name: str, meter: Meter) -> str:
     spoken = html.escape(f"{meter.exactly}, {meter.status}", quote=True)
     edge = "solid" if meter.firm else "dashed"
     track = (
-        f"width: 110px; height: 9px; border: 1px {edge} #8a8a8a; border-radius: 3px; "
-        "box-sizing: border-box; overflow: hidden"
+        f"width: 110px; height: 10px; border: 1px {edge} #8a8a8a; border-radius: 3px; "
+        "padding: 1px; box-sizing: border-box; overflow: hidden"
     )
     least = "; min-width: 2px" if percent else ""
     fill = f"width: {percent:.1f}%; height: 100%{least}; {_FILLS[level]}"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gemini_magic.errors import LedgerError, UsageError, did_you_mean, sentence
+from gemini_magic.notebook.display import Output
 from gemini_magic.notebook.meters import meters_html, meters_text
-from gemini_magic.quota import accounts
+from gemini_magic.quota import accounts, prices
 from gemini_magic.quota.ledger import Ledger
 from gemini_magic.quota.opening import budgets_of, open_ledger
 from gemini_magic.quota.rules import Bucket
@@ -37,10 +40,13 @@ class Reader:
             for stream in (accounts.stream(service, None, "", b""),)
         }
         budgets = [one for service in config.backends.values() for one in budgets_of(service)]
+        tiers = {name: service.tier or "" for name, service in config.backends.items()}
         try:
-            return self._ledger.snapshot(lambda host: host in hosts, budgets)
+            found = self._ledger.snapshot(lambda host: host in hosts, budgets, tiers)
         except StoreError as problem:
             return Snapshot(0.0, problem=str(problem))
+        # Where a machine's own file is says nothing; which server a team counts on does.
+        return replace(found, where="") if "store" not in config.ledger else found
 
     def changes(self) -> int:
         """A number that differs from the last call's when anything changed in between."""
@@ -65,16 +71,29 @@ def run(session: Session, words: list[str]) -> None:
             raise UsageError(
                 f"usage: %{session.magic.name} quota [set BUCKET rpm=N rpd=N ... |"
                 " reset BUCKET [--counts]]",
-                f"To send it as a prompt, write: %{session.magic.name} -- quota ...",
+                f"To send it as a prompt, write: %{session.magic.name} -- quota {' '.join(words)}",
             )
 
 
 def history(session: Session, days: int) -> list[DayUse]:
     """What was used in the last ``days`` days. Raises ``LedgerError``."""
+    config = session.refresh()
     try:
-        return open_ledger(session.refresh()).history(days)
+        found = open_ledger(config).history(days)
     except StoreError as problem:
         raise LedgerError(f"the quota cannot be read: {problem}") from None
+    return [use if use.cost or _is_priced(config, use) else replace(use, priced=False)
+            for use in found]  # fmt: skip
+
+
+def _is_priced(config: Config, use: DayUse) -> bool:
+    """Whether it is known what the use of a day cost, were it nothing."""
+    service = config.backends.get(use.backend) or config.presets.get(use.backend)
+    if service is None:
+        return False
+    if service.kind == "local" or prices.tier_is_free(service):
+        return True
+    return prices.find(service, use.model, config.prices, time.time()) is not None
 
 
 def _show(session: Session) -> None:
@@ -90,8 +109,12 @@ def _show(session: Session) -> None:
         return
     from gemini_magic.widgets.live import LiveMeters
 
-    live = LiveMeters(reader.snapshot, reader.changes, meters_html, meters_text)
-    session.shell.display_pub.publish(live._repr_mimebundle_(), {})
+    output = Output(session.shell)
+    live = LiveMeters(reader.snapshot, reader.changes, meters_html, meters_text, output.draw)
+    still, *view = live.outputs()
+    output.draw(still)
+    for data in view:
+        output.beside(data)
 
 
 def _set(session: Session, name: str, pairs: list[str]) -> None:
@@ -110,7 +133,9 @@ def _set(session: Session, name: str, pairs: list[str]) -> None:
         ledger.set_limits(bucket, sizes)
     except StoreError as problem:
         raise LedgerError(f"the limits could not be kept: {problem}") from None
-    said = ", ".join(f"{window} {size or 'unset'}" for window, size in sizes.items())
+    said = ", ".join(
+        f"{window} {'unset' if size is None else size}" for window, size in sizes.items()
+    )
     print(f"{bucket}: {said}. They count from now on.")
 
 

@@ -137,6 +137,8 @@ class Session:
         reply = run.reply
         if run.error is not None and not reply.text:
             view.abandon()
+            for notice in () if cell.flag("quiet") else reply.notices:
+                print(notice)  # what was asked on the way
             run.raise_error()
         notices = [*built.notices, *reply.notices, *self._news(run)]
         if chat is not None and run.error is None and not interrupted:

@@ -6,6 +6,9 @@ import html
 from collections.abc import Collection, Sequence
 from typing import Any
 
+#: The characters of a cell that is kept on one line: names and dates break badly.
+_SHORT = 24
+
 
 def show_table(
     shell: Any,
@@ -46,7 +49,8 @@ def html_table(
 
     def line(cells: Sequence[object], tag: str) -> str:
         inner = "".join(
-            f'<{tag} style="text-align: {"right" if n in numbers else "left"}">'
+            f'<{tag} style="text-align: {"right" if n in numbers else "left"}'
+            f'{"; white-space: nowrap" if len(str(cell)) <= _SHORT else ""}">'
             f"{escaped(str(cell))}</{tag}>"
             for n, cell in enumerate(cells)
         )

@@ -95,17 +95,23 @@ def _rows(uses: Sequence[DayUse]) -> list[tuple[str, ...]]:
     rows = [
         (
             *map(printable, (use.day, use.backend, use.project, use.model, use.tier)),
-            *_words(numbers),
+            *_words(numbers, use.priced),
         )
         for use, numbers in zip(uses, counted, strict=True)
     ]
     total = [sum(column) for column in zip(*counted, strict=True)]
-    return [*rows, ("all", "", "", "", "", *_words(total))]
+    return [*rows, ("all", "", "", "", "", *_words(total, all(use.priced for use in uses)))]
 
 
-def _words(numbers: Sequence[int]) -> list[str]:
+def _words(numbers: Sequence[int], priced: bool) -> list[str]:
     *counts, cost = numbers
-    return [*(f"{count:,}" for count in counts), dollars(cost)]
+    return [*(f"{count:,}" for count in counts), _money(cost, priced)]
+
+
+def _money(cost: int, priced: bool) -> str:
+    """Micro-dollars; what nobody knows the price of is never $0."""
+    known = dollars(cost)
+    return known if priced else f"{known} + ?" if cost else "?"
 
 
 def frame(uses: Sequence[DayUse]) -> DataFrame:
@@ -113,7 +119,7 @@ def frame(uses: Sequence[DayUse]) -> DataFrame:
 
     ``day`` is the Pacific day as datetime64; ``backend``, ``project``, ``model`` and ``tier`` are
     texts; ``requests``, ``input_tokens``, ``output_tokens`` and ``images`` are int64;
-    ``cost_usd`` is a float in dollars, as far as prices are known. Raises MissingExtra.
+    ``cost_usd`` is a float in dollars, NaN where no price is known. Raises MissingExtra.
     """
     try:
         import pandas
@@ -130,7 +136,7 @@ def frame(uses: Sequence[DayUse]) -> DataFrame:
         for name, source in sources.items()
     }
     day = pandas.Series([use.day for use in uses], dtype="datetime64[s]")
-    cost = pandas.Series([use.cost / 1e6 for use in uses], dtype="float64")
+    cost = pandas.Series([use.cost / 1e6 if use.priced else None for use in uses], dtype="float64")
     return pandas.DataFrame({"day": day, **texts, **counts, "cost_usd": cost})
 
 
@@ -256,7 +262,7 @@ def _bundle(
     total = sum(use.requests for use in uses)
     models = len({use.model for use in uses})
     first, last = min(use.day for use in uses), max(use.day for use in uses)
-    cost = dollars(sum(use.cost for use in uses))
+    cost = _money(sum(use.cost for use in uses), all(use.priced for use in uses))
     said = (
         f"Bars for every day from {first} to {last}: {total:,} requests to {models} "
         f"{'model' if models == 1 else 'models'}, {cost} in all"

@@ -95,14 +95,11 @@ class Ledger:
         self._failures_count = failures_count
         self._rules: tuple[int, Rules] | None = None
         self._plans: dict[Asking, Planned] = {}
-        self._salt: bytes | None = None
 
     @property
     def salt(self) -> bytes:
-        """What keys are hashed with."""
-        if self._salt is None:
-            self._salt = self.store.salt()
-        return self._salt
+        """What keys are hashed with: the store's own, which may be a new one after damage."""
+        return self.store.salt()
 
     def configure(self, limits: UserLimits, since: float) -> None:
         """Take over the limits of the user's configuration."""
@@ -121,11 +118,14 @@ class Ledger:
             outcome = self.store.reserve(replace(planned.plan, amount=amount))
             match outcome:
                 case Admitted(id, at):
-                    return Grant(id, at, asking, amount, planned.bucket, self._allowance(asking))
+                    allowance = self._allowance(asking, amount)
+                    return Grant(id, at, asking, amount, planned.bucket, allowance)
                 case Full(obstacles, at):
+                    self._take_back(planned)
                     walls = tuple(_wall(one, planned) for one in obstacles)
                     return Denied(planned.bucket, walls, at)
                 case _:
+                    self._take_back(planned)
                     self._forget_plans()
         raise StoreError(f"{self.store.where}: its rules change too fast")
 
@@ -149,10 +149,16 @@ class Ledger:
                 self._forget_plans()
                 return self._planned(asking)
             self._rules = version + 1, probe
-            return replace(made, plan=replace(made.plan, version=version + 1))
+            return replace(made, plan=replace(made.plan, version=version + 1), before=rules)
         if isinstance(made, Planned):
             self._plans[asking] = made
         return made
+
+    def _take_back(self, planned: Planned) -> None:
+        """Leave the try after lag to the next request, where this one was not let in."""
+        if planned.before is not None:
+            self.store.replace_rules(planned.plan.version, to_json(planned.before))
+            self._forget_plans()
 
     def _shut(self, shut: Shut) -> Denied:
         closure, limit = shut.closure, shut.limit
@@ -160,15 +166,24 @@ class Ledger:
         wall = Wall(closure.window, size or 0, size, closure.until, True, limit, closed=True)
         return Denied(shut.bucket, (wall,), self.store.now())
 
-    def _allowance(self, asking: Asking) -> int | None:
+    def _allowance(self, asking: Asking, amount: Amount) -> int | None:
         """What the budgets leave for the request just admitted, its own reservation included."""
         if not asking.budgets or asking.force:
             return None
         now = self.store.now()
-        return min(
+        return amount.cost + min(
             budget.limit - self.store.totals((budget.scope,), budget.name(now)).cost
             for budget in asking.budgets
         )
+
+    def grow(self, grant: Grant, cost: int) -> Grant:
+        """A request turns out to cost ``cost`` or more: reserve that, whatever the budgets say.
+
+        What they leave for it then is the new grant's ``allowance``.
+        """
+        amount = replace(grant.amount, cost=cost)
+        self.store.settle(grant.id, amount, amount)
+        return replace(grant, amount=amount, allowance=self._allowance(grant.asking, amount))
 
     def renew(self, grant: Grant) -> None:
         """No answer has begun yet: the service may have got the request as late as now."""
@@ -207,9 +222,11 @@ class Ledger:
         )
         self.store.settle(grant.id, minute, total)
         _, rules = self._read()
-        uses = self._uses(rules, grant.bucket, self.store.now(), grant.asking.seeded)
+        asking = grant.asking  # whose bucket it is may be known better by now
+        bucket = rules.bucket(asking.stream.account, asking.stream.model, asking.tier)
+        uses = self._uses(rules, bucket, self.store.now(), asking.seeded)
         if fate == "answered":
-            self._answered_above(rules, grant.bucket, uses)
+            self._answered_above(rules, bucket, uses)
         return tuple(map(_left, uses))
 
     # --- learning ---
@@ -239,7 +256,7 @@ class Ledger:
     def answers_as(self, grant: Grant, model: str) -> None:
         """A service said under which name it answered: that one's quota is used."""
         asked = grant.asking.stream.model
-        if asked in (model, grant.bucket.model) or not _is_alias(asked, model):
+        if model == grant.bucket.model or not _is_alias(asked, model):
             return
         self._change(lambda rules: changes.with_alias(rules, asked, model))
 
@@ -299,8 +316,17 @@ class Ledger:
         """A number that differs from the last call's when anything changed in between."""
         return self.store.changes()
 
-    def snapshot(self, seeded: Callable[[str], bool], budgets: Sequence[Budget] = ()) -> Snapshot:
-        """What is in use now. ``seeded(host)`` says whether Google's limits apply to a host."""
+    def snapshot(
+        self,
+        seeded: Callable[[str], bool],
+        budgets: Sequence[Budget] = (),
+        tiers: Mapping[str, str] | None = None,
+    ) -> Snapshot:
+        """What is in use now. ``seeded(host)`` says whether Google's limits apply to a host.
+
+        ``tiers`` are the user's words for the tiers of backends.
+        """
+        told = tiers or {}
         now = self.store.now()
         _, rules = self._read()
         since = windows.day(now - _SHOWN * 86_400)
@@ -308,7 +334,8 @@ class Ledger:
         groups: dict[Bucket, list[changes.Stream]] = defaultdict(list)
         for scope, stream in rules.streams.items():
             if scope in used:
-                groups[rules.bucket(stream.account, stream.model)].append(stream)
+                tier = told.get(stream.backend, "")
+                groups[rules.bucket(stream.account, stream.model, tier)].append(stream)
         buckets = tuple(
             BucketUse(
                 bucket=bucket,
@@ -361,7 +388,7 @@ class Ledger:
             used = getattr(day if daily else minute, unit)
             limit = find(bucket, window, now)
             closed = closure and closure.until > now and closure.window in (window, "limit0")
-            if limit is None and not closed and (not used or not daily):
+            if limit is None and not closed and not (used and window == "rpd"):
                 continue
             if closed and limit:
                 used = max(used, limit.size)
@@ -377,12 +404,21 @@ class Ledger:
         def find(bucket: Bucket, window: str, now: float) -> Limit | None:
             published = seed(bucket.model, bucket.tier, window) if seeded else None
             limit = rules.limit(bucket, window, published, now)
-            mine = self.user_limits.get(bucket.project, {}).get(bucket.model, {}).get(window)
+            mine = self._configured(rules, bucket).get(window)
             if mine is None or (limit and limit.firm and limit.as_of > self.user_limits_at):
                 return limit
             return Limit(window, mine, USER, True, self.user_limits_at)
 
         return find
+
+    def _configured(self, rules: Rules, bucket: Bucket) -> Mapping[str, int]:
+        """The limits of the configuration for a bucket, under whichever of its names."""
+        found: dict[str, int] = {}
+        for project, models in self.user_limits.items():
+            for model, sizes in models.items():
+                if rules.is_about(project, model, bucket):
+                    found = {**sizes, **found} if model != bucket.model else {**found, **sizes}
+        return found
 
     def _read(self) -> tuple[int, Rules]:
         version, document = self.store.rules()

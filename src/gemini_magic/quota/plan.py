@@ -58,11 +58,15 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan (its amount still open) and the limits behind its gates."""
+    """A plan (its amount still open) and the limits behind its gates.
+
+    ``before`` are the rules to go back to where a try after lag (``rules.probing``) is not let in.
+    """
 
     plan: Plan
     bucket: Bucket
     limits: dict[str, Limit] = field(default_factory=dict)
+    before: Rules | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,8 @@ class Snapshot:
 class DayUse:
     """What one model of one backend used on one Pacific day (ISO 8601).
 
-    ``cost`` is in micro-dollars (what it cost), as far as prices are known; ``tokens`` are input
-    tokens, ``output`` those of the answers, thinking included.
+    ``cost`` is in micro-dollars (what it cost); where it is not ``priced``, nobody knows.
+    ``tokens`` are input tokens, ``output`` those of the answers, thinking included.
     """
 
     day: str
@@ -84,3 +84,4 @@ class DayUse:
     output: int
     images: int = 0
     cost: int = 0
+    priced: bool = True

@@ -6,6 +6,7 @@ import contextvars
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -19,10 +20,20 @@ from gemini_magic.quota.windows import WINDOWS
 
 #: Seconds between two looks, so at most four updates a second.
 LOOK = 0.25
+#: Seconds without a change until what stays in the notebook is drawn again: each time changes the
+#: notebook's file.
+QUIET = 2.0
 #: How many meters of a kernel are live; older ones keep what they showed last.
 LIVE = 3
 #: Seconds from here to a window's end in which the seconds are counted down.
 _SOON = 120.0
+# The same is shown twice: as HTML that stays in the saved notebook, and as a widget. Where the
+# widget is alive it takes the HTML's place; where it is not (no kernel, or another one), Lab would
+# put an error there, which is hidden. A front end that knows neither shows both.
+_STYLE = """<style>
+body:has(.{live}) :is(.{still}, .jp-OutputArea-child:has(.{still})),
+.jp-OutputArea-child:has(.{still}) + .jp-OutputArea-child:not(:has(.{live})) {{ display: none }}
+</style>"""
 
 Draw = Callable[[Snapshot, float], str]
 
@@ -33,7 +44,8 @@ class LiveMeters:
     ``read`` gives the ledger's state; ``changes`` a number that differs once it may have changed,
     asked four times a second, so it must be cheap. Both are called on a thread of this object, and
     ``read`` once on the caller's. ``draw`` and ``plain`` make HTML and text of a state and a time
-    of the ledger's clock; the HTML must be safe as it is.
+    of the ledger's clock; the HTML must be safe as it is. ``keep`` is called on the thread with
+    MIME data to take the place of the first of ``outputs()``, once something new was counted.
     """
 
     def __init__(
@@ -42,8 +54,10 @@ class LiveMeters:
         changes: Callable[[], int],
         draw: Draw,
         plain: Draw,
+        keep: Callable[[dict[str, Any]], object] = dict,
     ) -> None:
         self._read, self._changes, self._draw, self._plain = read, changes, draw, plain
+        self._keep = keep
         self._stop = threading.Event()
         self._pid = os.getpid()
         self._snapshot, self._at = Snapshot(time.time()), time.monotonic()
@@ -51,6 +65,9 @@ class LiveMeters:
         self._refresh()
         self.widget: Any = ipywidgets.HTML(draw(self._snapshot, self._now()))
         self.widget.layout.width = "auto"
+        name = uuid.uuid4().hex[:12]
+        self._classes = {"live": f"gemini-magic-live-{name}", "still": f"gemini-magic-{name}"}
+        self.widget.add_class(self._classes["live"])
         # A front end may close the comm, and so may ``Widget.close_all()``.
         self.widget.comm.on_close(lambda message: self._stop.set())
         _make_room(self)
@@ -77,16 +94,19 @@ class LiveMeters:
             self._stop.set()
             self.widget.close()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The live view, and what it shows now for readers that have no kernel."""
+    def outputs(self) -> tuple[dict[str, Any], ...]:
+        """MIME data to display, one output each: what stays, and the live view in its place."""
         now = self._now()
-        bundle: dict[str, Any] = {
+        drawn = self._draw(self._snapshot, now)
+        still = {
             "text/plain": self._plain(self._snapshot, now),
-            "text/html": self._draw(self._snapshot, now),
+            "text/html": f'<div class="{self._classes["still"]}">{drawn}</div>',
         }
-        if self.widget.comm is not None:
-            bundle["application/vnd.jupyter.widget-view+json"] = self.widget.get_view_spec()
-        return bundle
+        if self.widget.comm is None:
+            return (still,)
+        still["text/html"] += _STYLE.format(**self._classes)
+        view = self.widget.get_view_spec()
+        return still, {"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}
 
     # --- on the thread ---
 
@@ -94,14 +114,20 @@ class LiveMeters:
         # What goes wrong here (a front end that is gone, a kernel that ends) ends the updates: a
         # traceback would land in whatever cell runs then.
         with suppress(Exception):
-            due = 0.0
+            due, kept, changed = 0.0, self._seen, 0.0
             while not self._stop.wait(LOOK) and self.live:
                 seen = self._look()
-                if seen != self._seen or time.monotonic() >= due:
+                now = time.monotonic()
+                if seen != self._seen:
+                    changed = now
+                if seen != self._seen or now >= due:
                     self._seen = seen
                     self._refresh()
                     self._show()
                     due = time.monotonic() + _pause(self._snapshot)
+                if seen != kept and now >= changed + QUIET:
+                    kept = seen
+                    self._keep(self.outputs()[0])
 
     def _show(self) -> None:
         drawn = self._draw(self._snapshot, self._now())
