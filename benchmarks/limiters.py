@@ -154,8 +154,8 @@ def gemini_router(place: str) -> Acquire:
     def acquire() -> bool:
         now = time.time()
         midnight = pt_midnight_ts("America/Los_Angeles", now)
-        day, rolling = ledger.rpd_spent("key", "model", midnight, now - 86_400, now - 600)
-        calls, tokens, _ = ledger.window_usage("key", "model", now - 60, now - 600)
+        day, rolling = ledger.rpd_spent("key", "model", midnight, now - 86_400, now - 300)
+        calls, tokens, _ = ledger.window_usage("key", "model", now - 60, now - 300)
         if ledger.cooldown("key", "model", now) or max(day, rolling, calls, tokens) > ENDLESS:
             return False
         ledger.last_call_ts("key", "model")

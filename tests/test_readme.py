@@ -125,7 +125,7 @@ def test_the_route_carries_on(
         for prompt in ("second", "third"):
             done = kernel.run(f"%%gemini\n{prompt}")
             assert "from the proxy" in done.text and "$0.30 in" in done.text, done.error
-            assert "was asked because studio" in done.text
+            assert "was asked because of this" in done.text
         assert len(google.generate_calls) == 2  # the third was not sent there any more
         stays = kernel.run("%%gemini --no-fallback\nfourth")
         assert "QuotaExceeded" in stays.error and "Now answers: -m openrouter:" in stays.error

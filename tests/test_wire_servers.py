@@ -502,6 +502,15 @@ def test_google_quota(google_server: Google, quota: Quota, quota_ids: list[str])
     assert int(violation["quotaValue"]) >= 2
     assert help_["links"] and 0 <= int(retry["retryDelay"].removesuffix("s")) <= 60
     client.models.generate_content(model="gemini-2.5-pro", contents="x")  # another bucket
+    assert server.book.refused == 1
+
+
+def test_a_request_and_its_answer_are_under_way_for_a_while(google_server: Google) -> None:
+    server = google_server(network=(0.2, 0.2))
+    began = time.time()
+    gen(server).models.generate_content(model=FLASH, contents="x")
+    assert server.generate_calls[0].time - began >= 0.2
+    assert time.time() - server.generate_calls[0].time >= 0.2
 
 
 def test_google_quota_zero_and_window_and_project(google_server: Google) -> None:

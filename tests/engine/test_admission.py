@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -536,7 +537,8 @@ def test_a_wait_longer_than_max_wait_is_refused_at_once(lab: Lab, server) -> Non
     lab.taken(1, 30.0)
     told = ask(lab.engine())
     assert quota_error(told).window == "rpm" and told.seconds < 2 and lab.sent == 0
-    assert "max_wait = 3" in quota_error(told).next_step
+    step = quota_error(told).next_step.lower()
+    assert re.search("max_wait ?= ?(29|30)", step) and "--force" in step
 
 
 def test_a_prompt_larger_than_the_whole_window_is_told_so(lab: Lab, server) -> None:
@@ -840,7 +842,7 @@ def test_an_unknown_price_under_a_budget_asks_for_a_row(lab: Lab, openai) -> Non
     lab.configure(backend=budget('day = "1 USD"'))
     told = ask(lab.engine())
     assert isinstance(told.error, errors.ConfigError) and lab.sent == 0
-    assert f'[prices.test."{MODEL}"]' in told.error.next_step
+    assert "prices.test" in told.error.next_step and f'"{MODEL}"' in told.error.next_step
 
 
 @pytest.mark.parametrize("text", ['month = "0.0015 USD"', 'day = "1 USD", month = "0.0015 USD"'])
@@ -1077,7 +1079,7 @@ def test_who_stands_in_line_is_told_so_and_waits_no_longer_than_max_wait(lab: La
     second = ask(engine, "second")
     error = quota_error(second)
     assert "other requests" in second.waits[0].why and 4.5 < second.seconds < 7
-    assert "more than 5 s" in error.what and "max_wait" in error.next_step
+    assert "more than 5 s" in error.what and "max_wait" in error.next_step.lower()
     forced = ask(engine, "third", force=True)
     assert forced.error is None and forced.seconds < 1
     first.cancel()

@@ -44,6 +44,15 @@ def request(text: str = "hello", **more: Any) -> Request:
     return Request((Message("user", (Part(text),)),), **more)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def sdks() -> None:
+    """Imported before any time is measured: that takes a second or two."""
+    import google.genai
+    import openai
+
+    assert google.genai and openai
+
+
 @pytest.fixture(params=KINDS)
 def server(request, google_server, openai_server, configure):  # type: ignore[no-untyped-def]
     make = google_server if request.param == "google" else openai_server

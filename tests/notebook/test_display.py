@@ -177,12 +177,34 @@ def test_a_status_is_shown_only_after_a_while_and_gone_with_the_first_word(
     assert shown(shell) == []
     clock.now += display.PATIENCE + 0.01
     view.take([])
-    assert shown(shell) == [{"text/plain": "waiting for gemini-x on studio …"}]
+    (status,) = shown(shell)
+    assert status["text/plain"] == "waiting for gemini-x on studio …"
+    assert ">waiting for gemini-x on studio …</div>" in status["text/html"]
     view.take([])
     assert len(shell.display_pub.calls) == 1
     view.take([TextDelta("a")])
     let_draw(view, clock)
     assert [one["text/plain"] for one in shown(shell)] == ["a"]
+
+
+def test_a_switch_stays_until_the_first_word(shell: Kernel, clock: Clock) -> None:
+    view = notebook(shell)
+    clock.now += display.PATIENCE + 0.01
+    view.take([Started(A), Switched(A, B, "studio is full.", "h", "free"), Started(B)])
+    (status,) = shown(shell)
+    assert status["text/plain"].startswith("studio is full. Asking ")
+    assert "(h, free)" in status["text/plain"]
+
+
+def test_what_was_stopped_before_anything_was_asked_leaves_nothing(
+    shell: Kernel, clock: Clock
+) -> None:
+    view = notebook(shell)
+    clock.now += display.PATIENCE + 0.01
+    view.take([Waiting("the minute is full")])
+    assert shown(shell)[0]["text/plain"] == "the minute is full …"
+    view.close(Reply(finish_reason=CANCELLED), "0.5 s", {})
+    assert shown(shell) == [{"text/plain": ""}]
 
 
 def test_an_abandoned_status_leaves_nothing_behind(shell: Kernel, clock: Clock) -> None:

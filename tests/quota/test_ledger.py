@@ -21,7 +21,7 @@ from tests.quota.stores import LONGEST, NOON, Hands, SqlitePlace
 
 FLASH = "gemini-2.5-flash"
 STREAM = Stream("key:1", FLASH, "studio", "host")
-ASKING = Asking(STREAM, seeded=True)
+ASKING = Asking(STREAM, seeded=True, trusted=True)
 #: What is published for it: 5 requests a minute, 20 a day.
 SEEDS = {name: limit.size for name in ("rpm", "rpd", "tpm") if (limit := seed(FLASH, "", name))}
 ONE = Amount(1, 10)
@@ -243,13 +243,15 @@ def test_the_files_limit_is_as_new_as_the_file(
 
 def test_a_limit_of_the_file_holds_for_all_names_of_its_bucket(ledger: Ledger) -> None:
     ledger.configure({"mine": {"gemini-flash-latest": {"rpm": 2}}}, NOON)
-    asking = Asking(Stream("key:1", "gemini-flash-latest"), label="mine")
+    asking = Asking(Stream("key:1", "gemini-flash-latest"), trusted=True, label="mine")
     grant = admit(ledger, asking)
     ledger.settle(grant, "answered", tokens=10)
     ledger.answers_as(grant, "gemini-3.8-flash")
     admit(ledger, asking)
     assert denied(ledger, asking).firm
-    assert denied(ledger, Asking(Stream("key:1", "gemini-3.8-flash"), label="mine")).firm
+    assert denied(
+        ledger, Asking(Stream("key:1", "gemini-3.8-flash"), trusted=True, label="mine")
+    ).firm
 
 
 def test_force_goes_through_every_wall_and_is_counted(ledger: Ledger) -> None:
@@ -448,8 +450,8 @@ def test_a_probe_that_came_to_nothing_is_followed_by_another(ledger: Ledger, clo
 
 
 def test_an_alias_merges_the_counts_of_both_names_at_once(ledger: Ledger) -> None:
-    latest = Asking(Stream("key:1", "gemini-flash-latest"))
-    real = Asking(Stream("key:1", "gemini-3.8-flash"))
+    latest = Asking(Stream("key:1", "gemini-flash-latest"), trusted=True)
+    real = Asking(Stream("key:1", "gemini-3.8-flash"), trusted=True)
     ledger.set_limits(Bucket("key:1", "gemini-3.8-flash"), {"rpm": 4})
     succeed(ledger, 2, real)
     succeed(ledger, 1, latest)
@@ -468,9 +470,9 @@ def test_a_dated_version_is_no_alias(ledger: Ledger, version: str) -> None:
 
 
 def test_a_refusal_names_the_model_whose_quota_it_is(ledger: Ledger) -> None:
-    latest = Asking(Stream("key:1", "gemini-flash-latest"))
+    latest = Asking(Stream("key:1", "gemini-flash-latest"), trusted=True)
     refuse(ledger, full("rpd", 20, tier="free", model="gemini-3.8-flash"), latest)
-    assert denied(ledger, Asking(Stream("key:1", "gemini-3.8-flash"))).last.closed
+    assert denied(ledger, Asking(Stream("key:1", "gemini-3.8-flash"), trusted=True)).last.closed
 
 
 def test_two_keys_of_one_labelled_project_share_its_limits(ledger: Ledger) -> None:
@@ -482,7 +484,7 @@ def test_two_keys_of_one_labelled_project_share_its_limits(ledger: Ledger) -> No
 
 
 def test_a_label_given_later_merges_the_history(ledger: Ledger) -> None:
-    keys = [Asking(Stream(f"key:{n}", FLASH)) for n in (1, 2)]
+    keys = [Asking(Stream(f"key:{n}", FLASH), trusted=True) for n in (1, 2)]
     for asking in keys:
         succeed(ledger, 2, asking)
     labelled = [asks(asking, label="mine") for asking in keys]
@@ -493,7 +495,7 @@ def test_a_label_given_later_merges_the_history(ledger: Ledger) -> None:
 
 
 def test_a_project_that_errors_name_merges_the_keys_that_share_it(ledger: Ledger) -> None:
-    keys = [Asking(Stream(f"key:{n}", FLASH)) for n in (1, 2)]
+    keys = [Asking(Stream(f"key:{n}", FLASH), trusted=True) for n in (1, 2)]
     for asking in keys:
         refuse(ledger, Lesson("tool", project="projects/7"), asking)
     ledger.set_limits(Bucket("projects/7", FLASH), {"rpd": 2})

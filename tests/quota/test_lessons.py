@@ -204,7 +204,8 @@ def test_openai_says_which_window_how_large_and_how_long() -> None:
         "Rate limit reached for gpt-9 on requests per day (RPD): Limit 200, Used 200, "
         "Requested 1. Please try again in 7m12s.",
     )
-    assert taught(day) == Lesson("window", "rpd", (Told("rpd", 200),), wait=433.0)
+    # Its size is not learned: their day is not the Pacific day that the ledger counts.
+    assert taught(day) == Lesson("window", "rpd", wait=433.0)
     assert taught(payloads.OPENAI_NO_MONEY) == Lesson("prepaid")
 
 
@@ -223,7 +224,8 @@ def test_a_request_that_never_fits_closes_nothing_and_teaches_the_size() -> None
 def test_openrouter_tells_the_moment_of_opening(span: str, name: str, seconds: float) -> None:
     found = taught(payloads.openrouter_free(span, 20, time.time() + seconds))
     assert found is not None and found.wait is not None
-    assert (found.kind, found.window, found.sizes) == ("window", name, (Told(name, 20),))
+    sizes = (Told(name, 20),) if name == "rpm" else ()  # their day is not Google's
+    assert (found.kind, found.window, found.sizes) == ("window", name, sizes)
     assert seconds - 20 < found.wait < seconds + 0.01  # told in whole milliseconds
 
 
@@ -232,7 +234,8 @@ def test_openrouter_tells_the_moment_of_opening(span: str, name: str, seconds: f
 )
 def test_a_moment_outside_of_the_window_is_a_wrong_clock(span: str, seconds: float) -> None:
     found = taught(payloads.openrouter_free(span, 20, time.time() + seconds))
-    assert found is not None and found.wait is None
+    # A day that ends nobody knows when may be asked about again after an hour.
+    assert found is not None and found.wait == (3600.0 if span == "day" else None)
 
 
 def test_a_moment_is_no_wait_while_something_is_left() -> None:

@@ -213,6 +213,14 @@ def test_loading_the_extension_imports_no_widgets(kernel: Kernel) -> None:
 
 
 @pytest.mark.kernel
+def test_a_notebook_that_is_run_as_a_whole_keeps_a_table(kernel: Kernel) -> None:
+    """nbclient sends no cell's id, and its result has no kernel to follow."""
+    (shown,) = kernel.run("%gemini quota").outputs
+    assert set(shown["data"]) == {"text/html", "text/plain"}
+    assert kernel.value("__import__('sys').modules.get('ipywidgets')") is None
+
+
+@pytest.mark.kernel
 def test_updates_come_while_no_cell_runs_and_land_nowhere_else(kernel: Kernel) -> None:
     kernel.run(_SETUP)
     made = kernel.start(

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
 from gemini_magic.backends.wire import (
+    count,
     no_certificates,
     note_headers,
+    note_request,
     noting_headers,
     wire_failures,
 )
@@ -80,7 +82,10 @@ class GoogleBackend:
                 verify=tls,
                 follow_redirects=False,
                 trust_env=not is_loopback(self._base_url),  # no proxy on the way to this machine
-                event_hooks={"request": [_limit_the_connect], "response": [note_headers]},
+                event_hooks={
+                    "request": [_limit_the_connect, note_request],
+                    "response": [note_headers],
+                },
             )
             options = wire.HttpOptions(
                 base_url=self._base_url,
@@ -243,10 +248,10 @@ def _usage(counted: Any) -> Usage | None:
     if counted is None:
         return None
     return Usage(
-        input_tokens=counted.prompt_token_count,
-        output_tokens=counted.candidates_token_count,
-        thought_tokens=counted.thoughts_token_count,
-        cached_tokens=counted.cached_content_token_count,
+        input_tokens=count(counted.prompt_token_count),
+        output_tokens=count(counted.candidates_token_count),
+        thought_tokens=count(counted.thoughts_token_count),
+        cached_tokens=count(counted.cached_content_token_count),
     )
 
 

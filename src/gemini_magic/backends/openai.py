@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
 from gemini_magic.backends.wire import (
+    count,
     no_certificates,
     note_headers,
+    note_request,
     noting_headers,
     wire_failures,
 )
@@ -73,7 +75,7 @@ class OpenAIBackend:
                     trust_env=not direct,
                     verify=no_certificates(self._base_url) or True,
                     follow_redirects=False,  # a prompt goes where the user said
-                    event_hooks={"response": [note_headers]},
+                    event_hooks={"request": [note_request], "response": [note_headers]},
                 ),
             )
             # The environment's OpenAI organisation is nobody else's business.
@@ -223,10 +225,13 @@ def _usage(counted: Any) -> Usage | None:
         return None
     details = getattr(counted, "completion_tokens_details", None)
     prompt = getattr(counted, "prompt_tokens_details", None)
-    thoughts = getattr(details, "reasoning_tokens", None)  # this wire counts them as output too
+    thoughts = count(getattr(details, "reasoning_tokens", None))
+    output = count(counted.completion_tokens)
+    if output is not None:  # this wire counts thoughts as output too
+        output = max(0, output - (thoughts or 0))
     return Usage(
-        input_tokens=counted.prompt_tokens,
-        output_tokens=counted.completion_tokens and counted.completion_tokens - (thoughts or 0),
+        input_tokens=count(counted.prompt_tokens),
+        output_tokens=output,
         thought_tokens=thoughts,
-        cached_tokens=getattr(prompt, "cached_tokens", None),
+        cached_tokens=count(getattr(prompt, "cached_tokens", None)),
     )

@@ -49,8 +49,9 @@ def wire_failures() -> Iterator[Progress]:
         raise told from None
 
 
-#: Where the headers of the running task's request are noted.
+#: Where the headers of the running task's request are noted, and whether it left this machine.
 _noted: ContextVar[list[Answered] | None] = ContextVar("gemini_magic_headers", default=None)
+_sent: ContextVar[list[str] | None] = ContextVar("gemini_magic_sent", default=None)
 
 
 def noting_headers() -> list[Answered]:
@@ -58,6 +59,26 @@ def noting_headers() -> list[Answered]:
     noted: list[Answered] = []
     _noted.set(noted)
     return noted
+
+
+def noting_departure() -> list[str]:
+    """A list that is empty until the first byte of this task's next request is sent."""
+    sent: list[str] = []
+    _sent.set(sent)
+    return sent
+
+
+async def note_request(request: Any) -> None:
+    """The HTTP library's hook: a request is going to be sent."""
+    sent = _sent.get()
+    if sent is None:
+        return
+
+    async def trace(event: str, info: Any) -> None:
+        if event.endswith("send_request_headers.started"):
+            sent.append(event)
+
+    request.extensions = {**request.extensions, "trace": trace}
 
 
 async def note_headers(response: Any) -> None:
@@ -75,6 +96,11 @@ def _date(text: str | None) -> float | None:
         return parsedate_to_datetime(text or "").timestamp() + 0.5
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def count(value: Any) -> int | None:
+    """A service's count of tokens; None for what cannot be one."""
+    return value if type(value) is int and 0 <= value < 2**40 else None
 
 
 def no_certificates(base_url: str) -> ssl.SSLContext | None:

@@ -281,8 +281,10 @@ class Admission:
             with suppress(_Away, GeminiMagicError):
                 self._told(work)
 
-        with suppress(RuntimeError):  # the process ends
+        try:
             self._thread.submit(quietly)
+        except RuntimeError:  # the process ends, and gives no thread any more work
+            quietly()
 
     def _told(self, work: Callable[[Books], T]) -> T:
         from gemini_magic.engine.books import Books

@@ -18,7 +18,7 @@ def alternatives(
 ) -> str:
     """One sentence with the options to paste; empty where nobody else is known."""
     names = list(dict.fromkeys(_names(config, target, find_key)))[:_MOST]
-    return f"Now answers: {', '.join(f'-m {name}' for name in names)}." if names else ""
+    return f"Another may answer: {', '.join(f'-m {name}' for name in names)}." if names else ""
 
 
 def _names(

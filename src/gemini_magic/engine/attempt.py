@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_magic.backends.base import Backend
+from gemini_magic.backends.wire import noting_departure
 from gemini_magic.engine.admission import Admission, Terms, Ticket
 from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.gather import Gathering
@@ -52,7 +53,7 @@ class Outcome(NamedTuple):
     """How an attempt ended: its error, if any, why the answer ended, and the wire's failure.
 
     ``scarce`` says that hardly any request of the day is left, ``begun`` that some of the answer
-    (or of the thinking before it) had come.
+    (or of the thinking before it) had come, ``counted`` that the ledger knows of it.
     """
 
     error: GeminiMagicError | None
@@ -60,6 +61,7 @@ class Outcome(NamedTuple):
     wire: WireError | None = None
     scarce: bool = False
     begun: bool = False
+    counted: bool = False
 
 
 @dataclass(slots=True)
@@ -123,7 +125,8 @@ class Attempts:
             asked = asked.of(target.model, ticket.question.amount.tokens)
         run.emit(Started(target))
         progress, wire, error = _Progress(), None, None
-        fate: Fate = "cut"
+        sent = noting_departure()
+        fate: Fate
         try:
             await self._stream(run, backend, target, timeout, ticket, progress)
             fate = "cut" if progress.spent or progress.ended is None else "answered"
@@ -137,7 +140,7 @@ class Attempts:
         except GeminiMagicError as known:
             error, fate = known, "unsent"
         except BaseException:
-            await self._leave(run, ticket, fate, None)
+            await self._leave(run, ticket, "cut" if sent else "unsent", None)
             raise
         ended = progress.ended
         if ended is not None:
@@ -147,7 +150,9 @@ class Attempts:
             fate = "cut" if ended.finish_reason == CUT else fate
         scarce = await self._leave(run, ticket, fate, wire)
         if wire is not None:
-            return Outcome(await self._explain(wire, asked), CUT, wire, scarce, progress.bytes > 0)
+            explained = await self._explain(wire, asked)
+            begun, counted = progress.bytes > 0, ticket.grant is not None
+            return Outcome(explained, CUT, wire, scarce, begun, counted)
         if progress.spent:
             error = _spent(asked)
         if error is not None:

@@ -89,7 +89,7 @@ class Books:
         """What to ask the ledger. Raises ``ConfigError`` for a budget without a price."""
         service = self._config().backend(backend)
         estimated = estimate(request)
-        tokens = self._known(model).tokens(estimated)
+        tokens = self._known(service, model).tokens(estimated)
         budgets = () if _is_free(service) else budgets_of(service)
         price, cost = self.price(service, model, look_up=bool(budgets)), 0
         if budgets:
@@ -97,15 +97,17 @@ class Books:
                 raise ConfigError(
                     f"{service.name} has a budget, but nobody knows the price of {model}; "
                     "nothing was sent.",
-                    f"Tell it for a million tokens, in gemini_magic.toml under [prices.{service.name}]: "
+                    "Tell it, for a million tokens, in your gemini_magic.toml under "
+                    f"[prices.{service.name}]: "
                     f'"{model}" = {{ input = "0.30 USD", output = "2.50 USD" }}',
                 )
-            cost = prices.planned(price, tokens, self._output(model, request))
+            cost = prices.planned(price, tokens, self._output(service, model, request))
         asking = Asking(
             accounts.stream(service, key, model, self.ledger.salt),
             label=accounts.label(service),
             tier=service.tier or "",
             seeded=accounts.counts_as_google(service),
+            trusted=accounts.is_googles_own(service),
             budgets=budgets,
             force=force,
         )
@@ -133,22 +135,22 @@ class Books:
         listed = f"${price.input:f} in, ${price.output:f} out a million tokens"
         return f"free tier, list {listed}" if prices.tier_is_free(service) else listed
 
-    def _output(self, model: str, request: Request) -> int:
+    def _output(self, service: Service, model: str, request: Request) -> int:
         """How many tokens an answer may have, as far as this model's answers tell."""
-        usual = self._known(model).p95(_USUAL_OUTPUT)
+        usual = self._known(service, model).p95(_USUAL_OUTPUT)
         most = request.settings.max_output_tokens
         return usual if most is None else min(most, usual)
 
-    def _known(self, model: str) -> Calibration:
+    def _known(self, service: Service, model: str) -> Calibration:
         if self._calibrations is None:
             self._calibrations = Calibrations(Path(paths.state_dir()) / "calibration.json")
-        return self._calibrations.of(model)
+        return self._calibrations.of(f"{service.name}:{model}")
 
     # --- meanwhile and after ---
 
     def answered(self, grant: Grant, headers: Answered) -> None:
         """An answer has begun. Only Google's clock tells the ledger the time."""
-        date = headers.date if grant.asking.seeded else None
+        date = headers.date if grant.asking.trusted else None
         self.ledger.answered(grant, max(0.0, time.time() - headers.at), date)
 
     def settle(
@@ -183,7 +185,8 @@ class Books:
                 ledger.answers_as(grant, version)
         if fate == "answered" and self._calibrations is not None:
             real = reply.usage.input_tokens  # an estimate teaches nothing
-            self._calibrations.learn(question.model, question.estimated, real, output)
+            name = f"{question.service.name}:{question.model}"
+            self._calibrations.learn(name, question.estimated, real, output)
         return reply.replace(left=left, cost=cost)
 
     def _cost(self, question: Question, fate: Fate, usage: Usage) -> Cost | None:

@@ -114,7 +114,10 @@ class Database:
     def _connect(self) -> None:
         import sqlite3
 
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        # Never opened but to make it: closing any handle of it drops all locks that this process
+        # has on it. Source: https://sqlite.org/howtocorrupt.html, section 2.2.
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         os.chmod(self.path, 0o600)
         database = sqlite3.connect(
             self.path, timeout=_BUSY, isolation_level=None, check_same_thread=False

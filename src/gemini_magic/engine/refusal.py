@@ -13,14 +13,6 @@ from gemini_magic.types import Target
 if TYPE_CHECKING:
     from gemini_magic.quota.ledger import Denied, Wall
 
-_UNITS = {
-    "rpm": "requests a minute",
-    "tpm": "input tokens a minute",
-    "ipm": "pictures a minute",
-    "rpd": "requests a day",
-    "tpd": "input tokens a day",
-}
-
 
 def waiting_for(wall: Wall, target: Target) -> str:
     """What a request waits for, in one line."""
@@ -37,7 +29,7 @@ def refused(
     if math.isinf(wall.opens) and wall.window in ("tpm", "tpd"):
         return PromptTooLong(
             f"the prompt is larger than the whole limit of {target} ({wall.size:,}"
-            f" {_UNITS[wall.window]}{_provenance(wall)}); nothing was sent.",
+            f" {_label(wall.window)}{_provenance(wall)}); nothing was sent.",
             f"Shorten it, or ask another model. {others}".strip(),
             status=0,
         )
@@ -86,13 +78,22 @@ def beyond(denied: Denied, target: Target) -> str:
 
 
 def _fullness(wall: Wall) -> str:
+    if wall.window == "budget":
+        return f"{_dollars(wall.used)} of the budget of {_dollars(wall.size or 0)} are used"
     if wall.closed:
         size = f" of {wall.size:,}" if wall.size else ""
-        unit, _, span = _UNITS.get(wall.window, "requests a minute").rpartition(" a ")
+        unit, _, span = _label(wall.window).rpartition(" a ")
         return f"the {span}'s quota{size} {unit} is used up, the service said"
     if math.isinf(wall.opens) and not wall.used:
-        return f"at most {wall.size or 0:,} {_UNITS[wall.window]}{_provenance(wall)}"
-    return f"{wall.used:,} of {wall.size or 0:,} {_UNITS[wall.window]} are used{_provenance(wall)}"
+        return f"at most {wall.size or 0:,} {_label(wall.window)}{_provenance(wall)}"
+    return f"{wall.used:,} of {wall.size or 0:,} {_label(wall.window)} are used{_provenance(wall)}"
+
+
+def _label(window: str) -> str:
+    """What a window counts: "requests a minute"."""
+    from gemini_magic.quota.windows import WINDOWS
+
+    return WINDOWS[window].label if window in WINDOWS else "requests a minute"
 
 
 def _provenance(wall: Wall) -> str:

@@ -26,8 +26,10 @@ def pause_before_retry(outcome: Outcome, patience: float) -> float | None:
         return None
     match error:
         case QuotaExceeded(window="rpm" | "tpm" | "ipm"):
-            wait = error.retry_after or 0.0
-            return 0.0 if wait <= patience else None
+            wait = error.retry_after or 60.0
+            if outcome.counted:  # the ledger lets it in when it is time
+                return 0.0 if wait <= patience else None
+            return wait if wait <= patience else None
         case Overloaded(status=status) if status in _PASSING and not outcome.scarce:
             return random.uniform(*_PAUSE)
         case Unreachable() if wire.phase in ("connect", "send") and not outcome.scarce:

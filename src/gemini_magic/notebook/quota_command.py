@@ -78,10 +78,13 @@ def run(session: Session, words: list[str]) -> None:
 def history(session: Session, days: int) -> list[DayUse]:
     """What was used in the last ``days`` days. Raises ``LedgerError``."""
     config = session.refresh()
+    ledger = open_ledger(config)
     try:
-        found = open_ledger(config).history(days)
+        found = ledger.history(days)
     except StoreError as problem:
         raise LedgerError(f"the quota cannot be read: {problem}") from None
+    finally:
+        ledger.store.close()
     return [use if use.cost or _is_priced(config, use) else replace(use, priced=False)
             for use in found]  # fmt: skip
 
@@ -121,7 +124,7 @@ def _set(session: Session, name: str, pairs: list[str]) -> None:
     sizes: dict[str, int | None] = {}
     for pair in pairs:
         window, equals, size = pair.lower().partition("=")
-        number = re.fullmatch(r"[\d_,]+", size)
+        number = re.fullmatch(r"\d[\d_,]*", size)
         if window not in WINDOWS or not equals or not (number or size == "none"):
             raise UsageError(
                 f"{pair!r} is no limit; nothing changed.",

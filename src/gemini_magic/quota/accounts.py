@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from gemini_magic import catalog
 from gemini_magic.config import Backend
+from gemini_magic.config_backends import is_loopback
 from gemini_magic.keys import Secret
 from gemini_magic.quota.rules import Stream
 
@@ -33,6 +34,13 @@ def stream(service: Backend, key: Secret | None, model: str, salt: bytes) -> Str
 def label(service: Backend) -> str:
     """The project's name as the user gave it; "" where it is only guessed from the key."""
     return service.project or (service.vertex.project if service.vertex else "")
+
+
+def is_googles_own(service: Backend) -> bool:
+    """Whether Google itself answers, or something on this machine that stands in for it."""
+    host = urlsplit(service.base_url or "").hostname or ""
+    local = service.kind == "google" and is_loopback(service.base_url or "")
+    return host == "googleapis.com" or host.endswith(".googleapis.com") or local
 
 
 def counts_as_google(service: Backend) -> bool:

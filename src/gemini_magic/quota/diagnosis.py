@@ -15,6 +15,8 @@ from gemini_magic.quota.asked import Asked
 
 #: How much of a service's own words is shown, in characters.
 _MOST = 160
+#: How much of them is looked at for that.
+_LOOKED_AT = 4_000
 #: What looks like a key or a token, should a service repeat one in its answer.
 _KEY = re.compile(
     r"\b(?:AIza|AQ\.|ya29\.|sk-|sk_|gsk_|hf_|xai-|nvapi-|r8_|pplx-)[\w*.+/-]{3,}[\w*]|"
@@ -124,8 +126,10 @@ def diagnose(failure: WireError, asked: Asked) -> GeminiMagicError:
 
 def _shown(text: str, secret: Secret | None) -> str:
     """A service's words, made fit for an error: one short line without markup and keys."""
-    text = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>|<!--.*?-->|<[a-z/!][^>]*>", " ", text)
-    text = redact(text, [secret] if secret else [])
+    text = redact(text, [secret] if secret else [])[:_LOOKED_AT]
+    text = re.sub(
+        r"(?is)<(script|style|head)\b.*?</\1\s*>|<!--.*?-->|<(?!key>)[a-z/!][^>]*>", " ", text
+    )
     text = _KEY.sub(SHOWN, _CONTROLS.sub(" ", text).strip())
     return text if len(text) <= _MOST else f"{text[: _MOST - 1].rstrip()}…"
 

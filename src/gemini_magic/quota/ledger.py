@@ -27,6 +27,10 @@ UserLimits = Mapping[str, Mapping[str, Mapping[str, int]]]
 _TRIES = 100
 #: Seconds by which the ledger's clock may differ from a service's before it is set anew.
 _SKEW = 3.0
+#: Seconds by which nobody's clock is wrong: such a date is.
+_BEYOND_BELIEF = 86_400.0
+#: Requests between two clearings of events that no window needs any more.
+_FOLD = 500
 #: Days for which a bucket that nobody uses is still shown.
 _SHOWN = 7
 
@@ -95,6 +99,7 @@ class Ledger:
         self._failures_count = failures_count
         self._rules: tuple[int, Rules] | None = None
         self._plans: dict[Asking, Planned] = {}
+        self._settled = 0
 
     @property
     def salt(self) -> bytes:
@@ -196,9 +201,10 @@ class Ledger:
         """
         self.store.answered(grant.id, ago)
         if date is not None:
-            ahead = date + ago - self.store.now()
-            if abs(ahead) > _SKEW:
-                self.store.correct_clock(ahead)
+            now = self.store.now()
+            ahead = date + ago - now
+            if _SKEW < abs(ahead) < _BEYOND_BELIEF:
+                self.store.correct_clock(ahead, now)
 
     def settle(
         self,
@@ -221,12 +227,15 @@ class Ledger:
             failures_count=self._failures_count,
         )
         self.store.settle(grant.id, minute, total)
+        self._settled += 1
+        if self._settled % _FOLD == 1:
+            self.store.fold()
         _, rules = self._read()
         asking = grant.asking  # whose bucket it is may be known better by now
         bucket = rules.bucket(asking.stream.account, asking.stream.model, asking.tier)
         uses = self._uses(rules, bucket, self.store.now(), asking.seeded)
         if fate == "answered":
-            self._answered_above(rules, bucket, uses)
+            self._answered_above(rules, bucket, uses, grant.at)
         return tuple(map(_left, uses))
 
     # --- learning ---
@@ -237,14 +246,15 @@ class Ledger:
         account, asked = grant.asking.stream.account, grant.asking.stream.model
 
         def change(rules: Rules) -> Rules:
-            if lesson.model:
+            if lesson.model and grant.asking.trusted:
                 rules = changes.with_alias(rules, asked, lesson.model.lower())
-            if lesson.project:
+            if lesson.project and grant.asking.trusted:
                 rules = changes.with_consumer(rules, account, lesson.project)
             bucket = rules.bucket(account, asked, grant.asking.tier)
             for told in lesson.sizes:
-                tier = lesson.tier or bucket.tier
-                rules = changes.with_learned(rules, bucket, told.window, told.size, now, tier)
+                # The service knows better than the user which tier it is, for the time being.
+                for tier in dict.fromkeys((lesson.tier or bucket.tier, bucket.tier)):
+                    rules = changes.with_learned(rules, bucket, told.window, told.size, now, tier)
             full = {"limit0": "limit0", "window": lesson.window or "rpm"}.get(lesson.kind)
             if full:
                 bucket = rules.bucket(account, asked, grant.asking.tier)
@@ -256,23 +266,34 @@ class Ledger:
     def answers_as(self, grant: Grant, model: str) -> None:
         """A service said under which name it answered: that one's quota is used."""
         asked = grant.asking.stream.model
-        if model == grant.bucket.model or not _is_alias(asked, model):
+        if not grant.asking.trusted or model == grant.bucket.model or not _is_alias(asked, model):
             return
         self._change(lambda rules: changes.with_alias(rules, asked, model))
 
-    def _answered_above(self, rules: Rules, bucket: Bucket, uses: Iterable[WindowUse]) -> None:
-        """A success beyond what a service once told takes that back, and opens the bucket."""
+    def _answered_above(
+        self, rules: Rules, bucket: Bucket, uses: Iterable[WindowUse], asked: float
+    ) -> None:
+        """A success beyond what a service once told takes that back, and opens the bucket.
+
+        Only of a request that was ``asked`` after that: others may be on their way still.
+        """
         above = [
-            use for use in uses
-            if use.limit and use.limit.provenance == LEARNED and use.used > use.limit.size
-        ]  # fmt: skip
-        if not above and rules.closure(bucket) is None:
+            use
+            for use in uses
+            if use.limit
+            and use.limit.provenance == LEARNED
+            and use.limit.as_of < asked
+            and use.used > use.limit.size
+        ]
+        closure = rules.closure(bucket)
+        opens = closure is not None and closure.at < asked
+        if not above and not opens:
             return
 
         def change(rules: Rules) -> Rules:
             for use in above:
                 rules = changes.risen(rules, bucket, use.window, use.used)
-            return changes.reopened(rules, bucket)
+            return changes.reopened(rules, bucket) if opens else rules
 
         self._change(change)
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from gemini_magic.errors import WireError
 from gemini_magic.quota import bodies
 
+#: Seconds after which a service may be asked again whose day ends nobody knows when.
+_SOME_DAY = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -53,7 +56,9 @@ def lesson(failure: WireError) -> Lesson | None:
         return Lesson(kind, project=body.project)
     sizes: dict[str, int] = {}
     for one in body.full:
-        if one.scope == "model" and one.window and one.limit:
+        # What others call a day is not the Pacific day that the ledger counts.
+        countable = one.pacific or one.window not in ("rpd", "tpd")
+        if one.scope == "model" and one.window and one.limit and countable:
             sizes[one.window] = min(one.limit, sizes.get(one.window, one.limit))
     model = ""
     if worst.scope != "tool":  # the model that a tool asks is not the one that we asked
@@ -65,5 +70,14 @@ def lesson(failure: WireError) -> Lesson | None:
         model=model,
         tier=worst.tier if worst.scope == "model" else "",
         project=body.project,
-        wait=None if worst.never_opens or worst.opens_at_midnight else body.delay,
+        wait=_wait(body),
     )
+
+
+def _wait(body: bodies.Body) -> float | None:
+    worst = body.worst
+    if worst.never_opens or worst.opens_at_midnight:
+        return None
+    if body.delay is None and worst.window in ("rpd", "tpd"):
+        return _SOME_DAY
+    return body.delay

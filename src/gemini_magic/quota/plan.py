@@ -43,14 +43,16 @@ class Asking:
     """Who asks, apart from how much: what plans are made for.
 
     ``label`` and ``tier`` are the user's words for the project and its tier ("" if none were
-    said); ``seeded`` says whether Google's published limits apply. ``soft`` is whether limits that
-    may be stale count, ``force`` whether none does.
+    said); ``seeded`` says whether Google's published limits apply, ``trusted`` whether Google
+    itself answers: what others say of models, projects and the time is about their own. ``soft`` is
+    whether limits that may be stale count, ``force`` whether none does.
     """
 
     stream: Stream
     label: str = ""
     tier: str = ""
     seeded: bool = False
+    trusted: bool = False
     budgets: tuple[Budget, ...] = ()
     soft: bool = True
     force: bool = False

@@ -18,6 +18,7 @@ from gemini_magic.quota.store import (
     GRACE,
     MINUTE,
     MINUTE_UNITS,
+    MOVED,
     UNITS,
     Admitted,
     Amount,
@@ -67,7 +68,9 @@ class RedisStore:
     def now(self) -> float:
         return float(self._run("now"))
 
-    def correct_clock(self, ahead: float) -> None:
+    def correct_clock(self, ahead: float, seen: float | None = None) -> None:
+        if seen is not None and abs(self.now() - seen) > MOVED:
+            return
         self._run("correct_clock", ahead=repr(ahead))
 
     # --- the rules ---

@@ -15,6 +15,8 @@ from gemini_magic.quota.windows import LAG, LATE, dawn, midnight
 
 #: Seconds for which a refusal for the day closes a bucket shortly after midnight.
 LAG_PAUSE = 120.0
+#: Seconds for which a service is believed that it admits nothing, of a minute and of a day.
+_MINUTE_AT_MOST, _DAY_AT_MOST = 3_600.0, 31 * 86_400.0
 #: The provenances of a limit, as people see them.
 SEED, USER, LEARNED = "seed", "user", "learned"
 
@@ -282,7 +284,8 @@ def closed(
         if window != "limit0" and now < dawn(now) + LAG:
             until, lag = now + LAG_PAUSE, True
     else:
-        until = now + (60.0 if wait is None else wait)
+        longest = _DAY_AT_MOST if window in ("rpd", "tpd") else _MINUTE_AT_MOST
+        until = now + min(60.0 if wait is None else wait, longest)
     known = rules.closure(bucket)
     if known and known.until > until:
         return rules

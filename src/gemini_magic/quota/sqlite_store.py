@@ -20,6 +20,7 @@ from gemini_magic.quota.store import (
     GRACE,
     MINUTE,
     MINUTE_UNITS,
+    MOVED,
     UNITS,
     Admitted,
     Amount,
@@ -171,7 +172,6 @@ class SqliteStore:
         self._inode = 0  # the file that it is connected to
         self._looked = 0.0
         self._queue = -1
-        self._settled = 0
         close_at_forks(self)
 
     # --- time ---
@@ -181,9 +181,14 @@ class SqliteStore:
             return self._look(database)[1]
 
     @_in_transaction
-    def correct_clock(self, database: sqlite3.Connection, ahead: float) -> None:
+    def correct_clock(
+        self, database: sqlite3.Connection, ahead: float, seen: float | None = None
+    ) -> None:
         reading = self._clock()
-        now = self._look(database)[1] + ahead
+        _, now = self._look(database)
+        if seen is not None and abs(now - seen) > MOVED:
+            return
+        now += ahead
         base = reading.since_boot if reading.boot else reading.wall
         database.execute("INSERT OR REPLACE INTO clocks VALUES (?, ?)", (reading.boot, now - base))
         # A minute lasts a minute, whatever is learned of the clock within it.
@@ -373,9 +378,6 @@ class SqliteStore:
             self._add_to_minute(database, event.scope, minute - event.minute)
         for scope, period in _periods(event.counted):
             self._count(database, scope, period, total - event.total)
-        self._settled += 1
-        if self._settled % 500 == 1:
-            self._drop_old(database)
 
     def _event(self, database: sqlite3.Connection, id: str) -> _Event | None:
         row = database.execute(
@@ -460,9 +462,6 @@ class SqliteStore:
 
     @_in_transaction
     def fold(self, database: sqlite3.Connection) -> None:
-        self._drop_old(database)
-
-    def _drop_old(self, database: sqlite3.Connection) -> None:
         _, now = self._look(database)
         old = "at < ?1 AND leaves < ?1 AND id < (SELECT max(id) FROM events)"
         database.execute(f"DELETE FROM events WHERE {old}", (now - _KEPT,))
@@ -516,7 +515,10 @@ class SqliteStore:
                 return self._database
         self.close()
         paths.private_folder(self._path.parent)
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        # Never opened but to make it: closing any handle of it drops all locks that this process
+        # has on it. Source: https://sqlite.org/howtocorrupt.html, section 2.2.
+        with suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         os.chmod(self._path, 0o600)
         queue = self._path.with_name(f".{self._path.name}.queue")
         self._queue = os.open(queue, os.O_CREAT | os.O_RDWR, 0o600)

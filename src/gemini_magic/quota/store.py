@@ -15,6 +15,8 @@ from typing import Protocol, TypeAlias
 
 #: Seconds of the rolling minute.
 MINUTE = 60.0
+#: Seconds between two looks at the clock beyond which somebody has corrected it meanwhile.
+MOVED = 1.0
 #: Seconds that a request counts longer than a minute while no answer has begun: it may reach the
 #: service that much later than it was reserved. Whoever waits for the answer calls ``renew``
 #: more often than that.
@@ -142,8 +144,12 @@ class Store(Protocol):
     def now(self) -> float:
         """The ledger's clock: Unix seconds, never before the newest reservation."""
 
-    def correct_clock(self, ahead: float) -> None:
-        """Services say that their clock is ``ahead`` seconds before the ledger's."""
+    def correct_clock(self, ahead: float, seen: float | None = None) -> None:
+        """Services say that their clock is ``ahead`` seconds before the ledger's.
+
+        ``seen`` is the ledger's time when that was found: where the clock was corrected since by
+        somebody else, nothing is done.
+        """
 
     def salt(self) -> bytes:
         """Random bytes of this store, the same for everyone who uses it: for hashes of keys."""
