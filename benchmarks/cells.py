@@ -59,7 +59,7 @@ LOAD = "%load_ext gemini_magic"
 
 
 def ours(prompt: str) -> str:
-    return f"%%gemini\n{prompt}"
+    return f"%%gemini --fresh\n{prompt}"
 
 
 def configure(home: Path, wire: Wire) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -149,7 +148,7 @@ def test_a_key_whose_project_is_guessed_says_how_to_name_it() -> None:
 
 
 def test_budgets_are_in_dollars() -> None:
-    for text in both(replace(ordinary(), buckets=())):
+    for text in both(ordinary()._replace(buckets=())):
         assert "$0.42 / $1.00" in text and "$19.40 / $20.00" in text and "≥" not in text
     assert "$0.58 left" in both(ordinary())[0]
     amounts = (0, 1, 420, 4_200, 42_000, -2_000_000, 1_234_567_890)
@@ -162,7 +161,7 @@ def test_nothing_used_says_what_to_do_and_a_problem_is_said() -> None:
     assert both(Snapshot(NOW)) == (EMPTY, EMPTY)
     for text in both(Snapshot(NOW, problem="the disk\nis full")):
         assert "The ledger cannot be read: the disk is full" in text and EMPTY not in text
-    for text in both(replace(ordinary(), problem="gone")):
+    for text in both(ordinary()._replace(problem="gone")):
         assert "gone" in text and "gemini-2.5-pro" in text
 
 

@@ -6,7 +6,7 @@ import multiprocessing
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ def gate(limit: int, *scopes: str, unit: str = "requests", **others: Any) -> Gat
 def plan(*gates: Gate, scope: str = "a", **others: Any) -> Plan:
     """One request of ``scope``, counted in its day."""
     asked = Plan(0, float("inf"), scope, Amount(requests=1), gates, ((scope, "2026-11-22"),))
-    return replace(asked, **others)
+    return asked._replace(**others)
 
 
 def admitted(outcome: Outcome) -> Admitted:

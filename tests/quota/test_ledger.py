@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,7 +86,7 @@ def pacific(*wall: int) -> float:
 
 def asks(asking: Asking = ASKING, **more: Any) -> Asking:
     """The same asking, but for some of its words."""
-    return replace(asking, **more)
+    return asking._replace(**more)
 
 
 def window(ledger: Ledger, name: str, bucket: int = 0) -> Any:

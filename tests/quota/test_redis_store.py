@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -305,7 +304,7 @@ def test_a_full_minute_of_thousands_opens_when_enough_has_left(redis_place: Redi
         clock.pass_(1 / 32)
     asked = plan(gate(700, "a", "b"))
     for needed in (1, 2, 63, 64, 65, 127, 130, 511, 513, 699, 700):
-        outcome = store.reserve(replace(asked, amount=Amount(needed)))
+        outcome = store.reserve(asked._replace(amount=Amount(needed)))
         assert full(outcome).obstacles[0].opens == NOON + LONGEST + (needed - 1) / 32
 
 

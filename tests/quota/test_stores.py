@@ -8,7 +8,6 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -587,7 +586,7 @@ class Ledger(RuleBasedStateMachine):
         others = {(scope or asked.scope, period) for scope, period in asked.counted}
         own = (asked.scope, DAY)
         counted = (own, *sorted(others - {own}))
-        asked = replace(asked, version=self.model.version, counted=counted)
+        asked = asked._replace(version=self.model.version, counted=counted)
         expected = self.model.reserve(asked)
         outcome = self.stores[who].reserve(asked)
         if expected is not None:

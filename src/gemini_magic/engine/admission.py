@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gemini_magic.config import Config
 from gemini_magic.errors import GeminiMagicError, LedgerError, WireError
@@ -30,6 +30,8 @@ _LOOK = 1.0
 #: Seconds after which a request without an answer is renewed in the ledger (``store.GRACE``).
 _RENEW = 4.0
 
+#: Seconds in which an answer is expected to end before the ledger is told of its beginning.
+_SHORT_ANSWER = 0.5
 #: Seconds after an answer in which nothing is done that can wait.
 _IDLE = 1.0
 
@@ -37,8 +39,7 @@ T = TypeVar("T")
 Emit = Callable[[Event], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """How a request wants to be let in.
 
     ``force`` sends it whatever the limits say. ``hurry`` are the failures (``when``) for which the
@@ -58,13 +59,14 @@ class Ticket:
 
     question: Question | None = None
     grant: Grant | None = None
-    answered: bool = False
-    renewal: asyncio.TimerHandle | None = None
+    headers: Answered | None = None
+    timer: asyncio.TimerHandle | None = None
 
-    def stop_renewal(self) -> None:
-        if self.renewal is not None:
-            self.renewal.cancel()
-            self.renewal = None
+    def stop_timer(self) -> None:
+        """What the timer was to tell the ledger is no longer to be told."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
 
 class Admission:
@@ -220,10 +222,17 @@ class Admission:
     def answered(self, ticket: Ticket, headers: Answered) -> None:
         """An answer has begun; returns at once."""
         grant = ticket.grant
-        if grant is not None and not ticket.answered:
-            ticket.answered = True
-            ticket.stop_renewal()
+        if grant is None or ticket.headers is not None:
+            return
+        ticket.stop_timer()
+        ticket.headers = headers
+
+        def tell() -> None:
+            ticket.timer = None
             self._later(lambda books: books.answered(grant, headers))
+
+        # A short answer is told with its end: one look at the ledger less.
+        ticket.timer = asyncio.get_running_loop().call_later(_SHORT_ANSWER, tell)
 
     def _renew_later(self, ticket: Ticket) -> None:
         """The service may get the request later than it was reserved: say so until it answers."""
@@ -234,7 +243,7 @@ class Admission:
             self._later(lambda books: books.ledger.renew(grant))
             self._renew_later(ticket)
 
-        ticket.renewal = asyncio.get_running_loop().call_later(_RENEW, renew)
+        ticket.timer = asyncio.get_running_loop().call_later(_RENEW, renew)
 
     # --- out ---
 
@@ -245,11 +254,14 @@ class Admission:
 
         ``wire`` is what the service refused with. A cancelled run is settled all the same.
         """
-        ticket.stop_renewal()
+        untold = ticket.headers if ticket.timer is not None else None
+        ticket.stop_timer()
         if (question := ticket.question) is None:
             return reply
 
         def settle(books: Books) -> Reply:
+            if untold is not None and ticket.grant is not None:
+                books.answered(ticket.grant, untold)
             return books.settle(question, ticket.grant, fate, reply, wire)
 
         try:

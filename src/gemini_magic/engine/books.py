@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gemini_magic import catalog, paths
 from gemini_magic.config import Backend as Service
@@ -40,8 +39,7 @@ from gemini_magic.types import (
 _USUAL_OUTPUT = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What a request is going to take, and of whom. ``estimated`` is before any calibration."""
 
     service: Service
@@ -53,7 +51,7 @@ class Question:
 
     def stale_limits_apart(self) -> Question:
         """The same, past limits that may be out of date."""
-        return replace(self, asking=replace(self.asking, soft=False))
+        return self._replace(asking=self.asking._replace(soft=False))
 
 
 class Books:
@@ -61,24 +59,28 @@ class Books:
 
     def __init__(self, config: Callable[[], Config]) -> None:
         self._config = config
-        self._opened: tuple[Any, Ledger] | None = None
+        self._opened: tuple[Config, Any, Ledger] | None = None
         self._calibrations: Calibrations | None = None
 
     @property
     def ledger(self) -> Ledger:
         """The configured ledger, opened with its first use and when the configuration changed."""
         config = self._config()
-        chosen = tuple(sorted(config.ledger.items())), paths.data_dir()
-        if self._opened is None or self._opened[0] != chosen:
+        if self._opened is not None and self._opened[0] is config:
+            return self._opened[2]
+        chosen = tuple(sorted(config.ledger.items()))
+        if self._opened is None or self._opened[1] != chosen:
             self.close()
-            self._opened = chosen, open_ledger(config)
-        ledger = self._opened[1]
-        ledger.configure(config.limits, config.limits_since)
+            ledger = open_ledger(config)
+        else:
+            ledger = self._opened[2]
+            ledger.configure(config.limits, config.limits_since)
+        self._opened = config, chosen, ledger
         return ledger
 
     def close(self) -> None:
         if self._opened is not None:
-            self._opened[1].store.close()
+            self._opened[2].store.close()
             self._opened = None
 
     # --- before ---

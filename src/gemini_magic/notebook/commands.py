@@ -37,7 +37,15 @@ def run(session: Session, word: str, rest: str) -> Any:
     words = rest.split()
     if words in (["--help"], ["-h"]):
         return _help(session, [word])
-    return command.do(session, words)
+    try:
+        return command.do(session, words)
+    except UsageError as error:
+        prompt = f"%{session.magic.name} -- {word} {rest}".strip()
+        if f"-- {word} ..." in error.next_step:
+            error.next_step = error.next_step.replace(f"-- {word} ...", f"-- {word} {rest}")
+        elif len(words) > 1:  # it may have been one
+            error.next_step = f"{error.next_step} To send it as a prompt: {prompt}".strip()
+        raise
 
 
 def whole_help(name: str = "gemini") -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gemini_magic.errors import LedgerError, UsageError, did_you_mean, sentence
@@ -46,7 +45,7 @@ class Reader:
         except StoreError as problem:
             return Snapshot(0.0, problem=str(problem))
         # Where a machine's own file is says nothing; which server a team counts on does.
-        return replace(found, where="") if "store" not in config.ledger else found
+        return found._replace(where="") if "store" not in config.ledger else found
 
     def changes(self) -> int:
         """A number that differs from the last call's when anything changed in between."""
@@ -85,7 +84,7 @@ def history(session: Session, days: int) -> list[DayUse]:
         raise LedgerError(f"the quota cannot be read: {problem}") from None
     finally:
         ledger.store.close()
-    return [use if use.cost or _is_priced(config, use) else replace(use, priced=False)
+    return [use if use.cost or _is_priced(config, use) else use._replace(priced=False)
             for use in found]  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def study(days: Sequence[DayUse], config: Config, now: float) -> Habits:
         if name is None:
             others[use.model] += use.requests
         else:
-            uses.append(replace(use, model=name))
+            uses.append(use._replace(model=name))
     by_day = _sums((use.day, use.requests) for use in asked)
     by_model: dict[str, list[DayUse]] = defaultdict(list)
     for use in uses:

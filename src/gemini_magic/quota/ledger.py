@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_magic.quota import rules as changes
 from gemini_magic.quota import windows
@@ -35,8 +35,7 @@ _FOLD = 500
 _SHOWN = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """A reservation that was made. ``at`` is the time of the ledger's clock.
 
     ``allowance`` is what a budget leaves for this request, in micro-dollars; None without one.
@@ -50,8 +49,7 @@ class Grant:
     allowance: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wall:
+class Wall(NamedTuple):
     """A window without room for a request: how full it is and when it will have room.
 
     ``opens`` is ``inf`` where it never will have; ``size`` is None for a closed window of unknown
@@ -67,8 +65,7 @@ class Wall:
     closed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(NamedTuple):
     """No room now; nothing was taken. ``at`` is the time of the ledger's clock."""
 
     bucket: Bucket
@@ -120,7 +117,7 @@ class Ledger:
             planned = self._plans.get(asking) or self._planned(asking)
             if isinstance(planned, Shut):
                 return self._shut(planned)
-            outcome = self.store.reserve(replace(planned.plan, amount=amount))
+            outcome = self.store.reserve(planned.plan._replace(amount=amount))
             match outcome:
                 case Admitted(id, at):
                     allowance = self._allowance(asking, amount)
@@ -154,7 +151,8 @@ class Ledger:
                 self._forget_plans()
                 return self._planned(asking)
             self._rules = version + 1, probe
-            return replace(made, plan=replace(made.plan, version=version + 1), before=rules)
+            plan = made.plan._replace(version=version + 1)
+            return made._replace(plan=plan, before=rules)
         if isinstance(made, Planned):
             self._plans[asking] = made
         return made
@@ -188,7 +186,7 @@ class Ledger:
         """
         amount = replace(grant.amount, cost=cost)
         self.store.settle(grant.id, amount, amount)
-        return replace(grant, amount=amount, allowance=self._allowance(grant.asking, amount))
+        return grant._replace(amount=amount, allowance=self._allowance(grant.asking, amount))
 
     def renew(self, grant: Grant) -> None:
         """No answer has begun yet: the service may have got the request as late as now."""

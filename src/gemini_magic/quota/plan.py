@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gemini_magic.quota import windows
 from gemini_magic.quota.rules import Bucket, Closure, Limit, Rules, Stream
@@ -15,8 +15,7 @@ from gemini_magic.quota.windows import LATE, WINDOWS
 DOLLAR = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """A backend's budget for a day or a month in a time zone, in micro-dollars."""
 
     backend: str
@@ -38,8 +37,7 @@ class Budget:
         return end(at, self.zone)
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(NamedTuple):
     """Who asks, apart from how much: what plans are made for.
 
     ``label`` and ``tier`` are the user's words for the project and its tier ("" if none were
@@ -58,8 +56,7 @@ class Asking:
     force: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """A plan (its amount still open) and the limits behind its gates.
 
     ``before`` are the rules to go back to where a try after lag (``rules.probing``) is not let in.
@@ -67,12 +64,11 @@ class Planned:
 
     plan: Plan
     bucket: Bucket
-    limits: dict[str, Limit] = field(default_factory=dict)
+    limits: dict[str, Limit]
     before: Rules | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Shut:
+class Shut(NamedTuple):
     """A service admits nothing into the bucket; nobody need ask the store."""
 
     bucket: Bucket

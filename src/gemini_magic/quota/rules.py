@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from gemini_magic.quota.windows import LAG, LATE, dawn, midnight
 
@@ -39,8 +39,7 @@ class Stream:
         return f"{self.account}/{self.model}"
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
     """What a service counts together: a project, the model whose quota it is, and a tier."""
 
     project: str
@@ -51,8 +50,7 @@ class Bucket:
         return "/".join(filter(None, (self.project, self.model, self.tier)))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A limit that a user set or a service told: its size, since when, and in which tier.
 
     ``firm_until`` is when a learned limit stops refusing requests (it paces them from then on).
@@ -64,8 +62,7 @@ class Known:
     firm_until: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(NamedTuple):
     """A bucket in which a service admits nothing before ``until``.
 
     ``lag`` says that it may be the day before's: when it is over, one request may try.
@@ -78,8 +75,7 @@ class Closure:
     lag: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """A limit in force: ``firm`` ones refuse, others pace and warn.
 
     ``as_of`` is Unix time; ``confidence`` and ``source`` are a seed's.
@@ -266,7 +262,7 @@ def risen(rules: Rules, bucket: Bucket, window: str, used: int) -> Rules:
     for key, known in rules.limits.items():
         here = key[2:] == (window, LEARNED, bucket.tier) and rules.is_about(*key[:2], bucket)
         if here and known.limit < used:
-            limits[key] = replace(known, limit=used, firm_until=0.0)
+            limits[key] = known._replace(limit=used, firm_until=0.0)
     return rules if limits == rules.limits else replace(rules, limits=limits)
 
 
@@ -305,7 +301,7 @@ def probing(rules: Rules, bucket: Bucket, now: float) -> Rules:
     known = rules.closure(bucket)
     if known is None:
         return rules
-    again = replace(known, until=now + LAG_PAUSE)
+    again = known._replace(until=now + LAG_PAUSE)
     key = (bucket.project, bucket.model)
     return replace(rules, closures={**reopened(rules, bucket).closures, key: again})
 
@@ -329,8 +325,8 @@ def to_json(rules: Rules) -> str:
     """The rules as a document; ``from_json`` reads it."""
     document: dict[str, Any] = {
         "streams": [asdict(stream) for stream in rules.streams.values()],
-        "limits": [[*key, asdict(known)] for key, known in rules.limits.items()],
-        "closures": [[*key, asdict(closure)] for key, closure in rules.closures.items()],
+        "limits": [[*key, known._asdict()] for key, known in rules.limits.items()],
+        "closures": [[*key, closure._asdict()] for key, closure in rules.closures.items()],
     }
     for name in ("labels", "consumers", "tiers", "aliases"):
         document[name] = dict(getattr(rules, name))

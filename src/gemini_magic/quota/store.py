@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 #: Seconds of the rolling minute.
 MINUTE = 60.0
@@ -59,8 +59,7 @@ UNITS = tuple(field.name for field in fields(Amount))
 MINUTE_UNITS = ("requests", "tokens", "images")
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(NamedTuple):
     """One limit that an admission has to respect: of ``unit``, summed over ``scopes``.
 
     ``period`` "" is the rolling minute; any other is a period of the totals, which ends at
@@ -77,8 +76,7 @@ class Gate:
     hard: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """An admission as it is asked of a store.
 
     It holds for the rules of ``version`` and before the time ``until``. The event belongs to
@@ -94,16 +92,14 @@ class Plan:
     counted: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """There was room, and it is taken. ``id`` names the reservation; ``at`` is when."""
 
     id: str
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
+class Obstacle(NamedTuple):
     """A gate without room: how much of it is used, and when there will be room.
 
     ``opens`` is ``inf`` where the request is larger than the whole limit.
@@ -114,16 +110,14 @@ class Obstacle:
     opens: float
 
 
-@dataclass(frozen=True, slots=True)
-class Full:
+class Full(NamedTuple):
     """There was no room; nothing changed. ``at`` is the time of the ledger's clock."""
 
     obstacles: tuple[Obstacle, ...]
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(NamedTuple):
     """The plan was made for other rules or another period; nothing changed."""
 
     version: int

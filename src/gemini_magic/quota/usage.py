@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gemini_magic.quota.rules import Bucket, Limit
 
 
-@dataclass(frozen=True, slots=True)
-class WindowUse:
+class WindowUse(NamedTuple):
     """One window of a bucket. ``window`` is rpm, tpm, ipm, rpd or tpd.
 
     ``used`` is what this ledger counted (others may have used more: "at least"); after a refusal
@@ -27,8 +26,7 @@ class WindowUse:
         return None if self.limit is None else max(0, self.limit.size - self.used)
 
 
-@dataclass(frozen=True, slots=True)
-class BucketUse:
+class BucketUse(NamedTuple):
     """One bucket in use. ``guessed`` says that its project is only guessed from a key.
 
     ``backends`` are the names under which it is asked, ``models`` the names that share it.
@@ -41,8 +39,7 @@ class BucketUse:
     windows: tuple[WindowUse, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetUse:
+class BudgetUse(NamedTuple):
     """A backend's budget: ``period`` is day or month; amounts in micro-dollars."""
 
     backend: str
@@ -52,8 +49,7 @@ class BudgetUse:
     resets: float
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """All that is in use, at one time of the ledger's clock (``at``).
 
     ``problem`` is one line on why the ledger could not be read; empty where it could.
@@ -66,8 +62,7 @@ class Snapshot:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DayUse:
+class DayUse(NamedTuple):
     """What one model of one backend used on one Pacific day (ISO 8601).
 
     ``cost`` is in micro-dollars (what it cost); where it is not ``priced``, nobody knows.

@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import ipywidgets
@@ -145,7 +144,7 @@ class LiveMeters:
         try:
             self._snapshot = self._read()
         except Exception as problem:
-            self._snapshot = replace(self._snapshot, at=self._now(), problem=str(problem))
+            self._snapshot = self._snapshot._replace(at=self._now(), problem=str(problem))
         self._at = time.monotonic()
 
     def _now(self) -> float:
