@@ -128,7 +128,9 @@ def test_the_route_carries_on(
             assert "was asked because of this" in done.text
         assert len(google.generate_calls) == 2  # the third was not sent there any more
         stays = kernel.run("%%gemini --no-fallback\nfourth")
-        assert "QuotaExceeded" in stays.error and "Another may answer: -m openrouter:" in stays.error
+        assert (
+            "QuotaExceeded" in stays.error and "Another may answer: -m openrouter:" in stays.error
+        )
         shown = kernel.run("%gemini quota").text
         assert "≥ 1 / 1" in shown and "learned" in shown and "/ $1.00" in shown
         proxy.set_script([payloads.openai_error(503, "no capacity")] * 2)
