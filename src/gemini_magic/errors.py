@@ -147,7 +147,12 @@ class QuotaExceeded(BackendError):
         self.window = window
         self.limit = limit
         self.retry_after = retry_after
-        self.when = {"": "rpm", "ipm": "rpm", "tpd": "rpd"}.get(window, window)
+        self.when = when_of(window)
+
+
+def when_of(window: str) -> str:
+    """What a route's ``when`` calls a full window; one that is not told is taken for the minute."""
+    return {"": "rpm", "ipm": "rpm", "tpd": "rpd"}.get(window, window)
 
 
 class PromptTooLong(BackendError):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import socket
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from gemini_magic import config, errors, keys
@@ -364,6 +367,69 @@ def test_an_interrupted_request_is_counted(lab: Lab, server, moment: str) -> Non
     assert (lab.minute.requests, lab.today.requests) == (1, 1)
     assert lab.today.tokens > 100  # as estimated
     assert (lab.today.output > 0) is (moment == "streaming")
+
+
+@contextmanager
+def a_port_that_never_answers() -> Iterator[int]:
+    """Its queue is full: who connects waits, and nothing can be sent."""
+    with ExitStack() as open_ones:
+        listening = open_ones.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        address = listening.getsockname()
+        for _ in range(8):
+            filler = open_ones.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        yield address[1]
+
+
+def cancelled_once_counted(lab: Lab) -> Run:
+    """A run that is cancelled while its request is on its way, counted already."""
+    run = start(lab.engine())
+    deadline = time.monotonic() + 10
+    while lab.minute.requests == 0:
+        assert time.monotonic() < deadline and not run.wait(0)
+        time.sleep(0.02)
+    time.sleep(0.3)  # the connection, or what holds the SDK up, has begun
+    run.cancel()
+    assert run.wait(2) and run.reply.finish_reason == "CANCELLED"
+    return run
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_cancelled_while_connecting_is_not_counted(
+    lab: Lab, google_server, openai_server, kind: str
+) -> None:
+    running = serve(lab, (google_server if kind == "google" else openai_server)(key=KEY))
+    with a_port_that_never_answers() as port:
+        text = config_text(lab).replace(running.url, f"http://127.0.0.1:{port}")
+        assert str(port) in text
+        lab.write(text)
+        cancelled_once_counted(lab)
+    assert lab.sent == 0 and lab.minute == lab.today == Amount()
+
+
+def test_what_was_cancelled_while_the_sdk_was_held_up_is_not_counted(
+    lab: Lab, server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def held_up(self: Any, request: Any, *args: Any, **more: Any) -> None:
+        await asyncio.sleep(30)
+
+    for library in {httpx2, *filter(None, [sys.modules.get("httpx")])}:
+        monkeypatch.setattr(library.AsyncClient, "send", held_up)
+    cancelled_once_counted(lab)
+    assert lab.sent == 0 and lab.minute == lab.today == Amount()
+
+
+def test_what_was_cancelled_in_a_second_try_counts_for_what_was_sent(lab: Lab, server) -> None:
+    lab.configure(settings="retries = 1")
+    server.set_script([NO_CAPACITY, Fault("hang")])
+    run = start(lab.engine())
+    server.wait_for(2)
+    run.cancel()
+    assert run.wait(2)
+    assert lab.sent == lab.minute.requests == lab.today.requests == 2
 
 
 def test_counting_tokens_and_listing_models_take_nothing(lab: Lab, server) -> None:

@@ -450,6 +450,39 @@ def test_a_forked_child_writes_too_and_outlives_its_parents_use(cache: Cache, pa
     assert cache.usage().replies == 4
 
 
+_READER = """
+import sys
+from pathlib import Path
+from gemini_magic.engine.cache import Cache
+cache = Cache(Path(sys.argv[1]), size=10**9, days=30)
+print(cache.usage().replies)
+with cache._file.lock:
+    cache._file.close()
+"""
+
+
+def elsewhere(path: Path) -> int:
+    """How many replies another process finds, which closes the file then."""
+    command = [sys.executable, "-c", _READER, str(path)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "still open"])
+def test_a_second_cache_of_a_process_drops_no_lock_of_the_first(
+    cache: Cache, path: Path, closed: bool
+) -> None:
+    """Else who closes the file next removes what the first goes on writing into."""
+    cache.keep(k(1), reply())
+    second = Cache(path, size=LARGE, days=30)
+    assert second.find(k(1)) == reply()
+    if closed:
+        with second._file.lock:
+            second._file.close()
+    assert elsewhere(path) == 1
+    cache.keep(k(2), reply())
+    assert elsewhere(path) == 2
+
+
 def test_a_fork_while_other_threads_write(cache: Cache) -> None:
     stop = threading.Event()
 

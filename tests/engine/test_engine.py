@@ -6,11 +6,14 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gemini_magic import config, errors
+from gemini_magic.backends.openai import _usage as openai_usage
+from gemini_magic.backends.wire import count
 from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.engine import Engine
 from gemini_magic.engine.run import Run
@@ -28,8 +31,11 @@ from gemini_magic.types import (
     Target,
     TextDelta,
     ThoughtDelta,
+    Usage,
 )
 from tests.wire import Answer, Failure, Fault, payloads
+from tests.wire.google import GeminiDialect, GoogleServer
+from tests.wire.openai import ChatDialect
 
 KINDS = ("google", "openai")
 MODEL = "gemini-2.5-flash"
@@ -91,6 +97,57 @@ def drain(run: Run) -> tuple[list[Event], BaseException | None]:
     except errors.GeminiMagicError as error:
         return [*events, Finished(run.reply)][: len(events) + 1], error
     return events, None
+
+
+def count_strangely(monkeypatch: pytest.MonkeyPatch, strange: Any) -> None:
+    """All that the servers count is this."""
+    body = GeminiDialect._body
+    googles = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount",
+               "cachedContentTokenCount", "totalTokenCount")  # fmt: skip
+    openais = {
+        **dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), strange),
+        "prompt_tokens_details": {"cached_tokens": strange},
+        "completion_tokens_details": {"reasoning_tokens": strange},
+    }
+
+    def counted(self: GeminiDialect, *args: Any, **more: Any) -> dict[str, Any]:
+        return {**body(self, *args, **more), "usageMetadata": dict.fromkeys(googles, strange)}
+
+    monkeypatch.setattr(GeminiDialect, "_body", counted)
+    monkeypatch.setattr(ChatDialect, "_usage", lambda self: openais)
+
+
+@pytest.mark.parametrize("strange", [10**30, 2**40, -5, None, 12.5, "many", [7]])
+def test_a_count_that_cannot_be_one_is_not_told_and_the_answer_arrives(
+    server, engine: Engine, monkeypatch: pytest.MonkeyPatch, strange: Any
+) -> None:
+    count_strangely(monkeypatch, strange)
+    server.set_script(Answer(chunks=["Hel", "lo"]))
+    run = engine.stream(request(), [TARGET])
+    _, error = drain(run)
+    if isinstance(server, GoogleServer) and isinstance(strange, float | str | list):
+        assert isinstance(error, errors.Unreachable), error  # Google's SDK reads no such answer
+        return
+    assert error is None and run.reply.text == "Hello"
+    assert run.reply.usage == Usage()
+
+
+def test_thoughts_are_not_counted_twice_and_no_count_falls_below_nothing() -> None:
+    details = SimpleNamespace(reasoning_tokens=9)
+    told = SimpleNamespace(prompt_tokens=5, completion_tokens=4, completion_tokens_details=details)
+    assert openai_usage(told) == Usage(5, 0, 9)
+    details.reasoning_tokens = -3
+    assert openai_usage(told) == Usage(5, 4)
+
+
+@pytest.mark.parametrize("value", [0, 1, 2**40 - 1])
+def test_a_count_is_told(value: int) -> None:
+    assert count(value) == value
+
+
+@pytest.mark.parametrize("value", [2**40, 10**30, -1, 12.0, 12.5, True, False, "12", None, [7]])
+def test_what_is_no_count_is_not_told(value: Any) -> None:
+    assert count(value) is None
 
 
 def test_an_answer_comes_as_events_and_a_reply(server, engine: Engine, logged) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ from gemini_magic.errors import (
     Unreachable,
     WireError,
 )
+from gemini_magic.keys import Secret
 from gemini_magic.quota import diagnosis
 from gemini_magic.quota.diagnosis import Asked, diagnose
 from tests.wire import payloads
@@ -540,6 +541,27 @@ def test_a_key_cut_by_the_shortening_is_not_shown_either() -> None:
     for pad in range(120, 170):
         shown = told(google_error(400, "x" * pad + " " + KEYS[0])).what
         assert "AIza" not in shown
+
+
+@pytest.mark.parametrize(
+    "piece", ["<script ", "<!--", "<style>", "<a ", "<", "</script", "Bearer "]
+)
+def test_a_hostile_page_is_read_at_once_and_a_key_in_it_is_not_shown(piece: str) -> None:
+    own = "my-own-key-0123456789"
+    asked = replace(ASKED, secret=Secret(own))
+    page = f"{KEYS[0]} {own} {piece * (200_000 // len(piece))} {KEYS[0]}"
+    began = time.monotonic()
+    shown = diagnosis._shown(page, asked.secret)
+    error = diagnose(WireError("headers", 502, page), asked)
+    assert time.monotonic() - began < 1.0
+    for text in (shown, "\n".join(error.lines())):
+        assert KEYS[0][5:15] not in text and own not in text
+    assert len(shown) <= 160
+
+
+def test_a_page_is_shown_without_its_markup() -> None:
+    page = "<html><head><title>x</title></head><!-- y --><script>z()</script><p>Bad <b>luck</b>"
+    assert diagnosis._shown(page, None).split() == ["Bad", "luck"]
 
 
 def at(monkeypatch: pytest.MonkeyPatch, moment: str, zone: str) -> None:

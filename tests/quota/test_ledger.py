@@ -321,6 +321,38 @@ def test_a_prompt_that_never_fits_does_not_hold_others_up(ledger: Ledger, clock:
     assert math.isinf(denied(ledger, amount=Amount(1, 500)).last.opens)
 
 
+# --- answers that cross a refusal ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lesson", [full("rpd", 20, tier="free"), full("rpm", 20, wait=50.0)])
+def test_an_older_answer_does_not_undo_a_newer_refusal(
+    ledger: Ledger, clock: Hands, lesson: Lesson
+) -> None:
+    older = admit(ledger)
+    clock.pass_(1)
+    refuse(ledger, lesson)
+    clock.pass_(1)
+    ledger.settle(older, "answered", tokens=10)
+    assert denied(ledger).last.closed
+    newer = admit(ledger, asks(force=True))
+    ledger.settle(newer, "answered", tokens=10)
+    admit(ledger)
+
+
+def test_older_answers_do_not_lift_a_newer_limit(ledger: Ledger, clock: Hands) -> None:
+    older = [admit(ledger) for _ in range(3)]
+    clock.pass_(1)
+    refuse(ledger, full("rpm", 2, tier="free", wait=0.5))
+    clock.pass_(1)
+    for grant in older:
+        ledger.settle(grant, "answered", tokens=10)
+    limit = window(ledger, "rpm").limit
+    assert (limit.size, limit.provenance, limit.firm) == (2, LEARNED, True)
+    ledger.settle(admit(ledger, asks(force=True)), "answered", tokens=10)
+    limit = window(ledger, "rpm").limit
+    assert (limit.size, limit.provenance, limit.firm) == (5, LEARNED, False)
+
+
 # --- midnight ------------------------------------------------------------------------------------
 
 DAYS = [(2026, 11, 22), (2026, 3, 8), (2026, 11, 1)]
@@ -503,6 +535,29 @@ def test_a_project_that_errors_name_merges_the_keys_that_share_it(ledger: Ledger
     assert denied(ledger, keys[0]).bucket.project == "projects/7"
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+def test_only_google_itself_says_who_is_who(ledger: Ledger, trusted: bool) -> None:
+    """What a gateway says of models and projects is about its own, not about the user's."""
+    latest = asks(stream=Stream("key:1", "gemini-flash-latest"), trusted=trusted)
+    grant = admit(ledger, latest)
+    ledger.learn(grant, Lesson("tool", project="projects/7"))
+    ledger.answers_as(grant, "gemini-3.8-flash")
+    ledger.settle(grant, "answered", tokens=10)
+    own = Bucket("projects/7", "gemini-3.8-flash")
+    assert list(ledger.buckets()) == [own if trusted else Bucket("key:1", "gemini-flash-latest")]
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_only_google_itself_closes_another_name_than_was_asked(
+    ledger: Ledger, trusted: bool
+) -> None:
+    real = Asking(Stream("key:1", "gemini-3.8-flash"), trusted=True)
+    asked = asks(stream=Stream("key:1", "gemini-flash-latest"), trusted=trusted)
+    refuse(ledger, full("rpd", 20, tier="free", model="gemini-3.8-flash"), asked)
+    assert denied(ledger, asked).last.closed
+    assert isinstance(ledger.admit(real, ONE), Denied) is trusted
+
+
 def test_what_is_left_is_told_of_the_bucket_as_it_is_known_by_then(ledger: Ledger) -> None:
     grant = admit(ledger)
     ledger.learn(grant, full("rpm", 3, tier="free", model="gemini-3.8-flash", wait=1.0))
@@ -672,3 +727,14 @@ def test_the_inexactness_of_a_date_moves_nothing(
 ) -> None:
     ledger.answered(admit(ledger), 0.0, NOON + ahead)
     assert ledger.store.now() == NOON
+
+
+@pytest.mark.parametrize("ahead", [-1e9, -86_400.0, 86_400.0, 1e9, 1e300])
+def test_a_date_that_is_a_day_off_is_not_believed(ledger: Ledger, ahead: float) -> None:
+    ledger.answered(admit(ledger), 0.0, NOON + ahead)
+    assert ledger.store.now() == NOON
+
+
+def test_a_date_that_is_nearly_a_day_off_is_believed(ledger: Ledger) -> None:
+    ledger.answered(admit(ledger), 0.0, NOON + 86_399.0)
+    assert ledger.store.now() == NOON + 86_399.0

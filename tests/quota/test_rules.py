@@ -146,6 +146,19 @@ def test_a_refusal_for_the_minute_closes_as_long_as_it_says(wait: float | None) 
     assert closure and closure.until == NOON + (60.0 if wait is None else wait)
 
 
+@pytest.mark.parametrize(
+    ("window", "longest"),
+    [("rpm", 3_600.0), ("tpm", 3_600.0), ("ipm", 3_600.0), ("rpd", 31 * 86_400.0),
+     ("tpd", 31 * 86_400.0)],
+)  # fmt: skip
+@pytest.mark.parametrize("wait", [1e12, float("inf")])
+def test_nobody_closes_a_minute_for_more_than_an_hour_or_a_day_for_more_than_a_month(
+    window: str, longest: float, wait: float
+) -> None:
+    closure = r.closed(Rules(), FLASH, window, NOON, "free", wait).closure(FLASH)
+    assert closure and closure.until == NOON + longest
+
+
 @pytest.mark.parametrize("date", [(2026, 11, 22), (2026, 3, 8), (2026, 11, 1)])
 def test_shortly_after_midnight_a_refusal_for_the_day_is_lag(date: tuple[int, int, int]) -> None:
     begin = pacific(*date)

@@ -7,6 +7,7 @@ import re
 import shutil
 import sqlite3
 import stat
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import pytest
 
 from gemini_magic.quota import sqlite_store
 from gemini_magic.quota.sqlite_store import SCHEMA, SqliteStore
-from gemini_magic.quota.store import Amount, NewerStore, StoreError
+from gemini_magic.quota.store import Admitted, Amount, NewerStore, StoreError
 from tests.quota.stores import Hands, SqlitePlace, admitted, gate, in_processes, plan
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows keeps folders private by itself")
@@ -72,6 +73,52 @@ def test_nothing_is_made_before_the_first_use(sqlite_place: SqlitePlace) -> None
     store.close()
     store.close()
     assert store.minute(["a"]) == Amount(requests=1)
+
+
+# --- locks ---------------------------------------------------------------------------------------
+
+_OTHER_KERNEL = """
+import sys
+from pathlib import Path
+from gemini_magic.quota.sqlite_store import SqliteStore
+from gemini_magic.quota.store import Admitted, Amount, Gate, Plan
+gate = Gate("rpm", "requests", 4, ("a",))
+asked = Plan(0, float("inf"), "a", Amount(requests=1), (gate,), (("a", "2026-11-22"),))
+store = SqliteStore(Path(sys.argv[1]))
+for line in sys.stdin:
+    if line == "read\\n":
+        print(store.minute(["a"]).requests, flush=True)
+        store.close()
+    else:
+        print(int(isinstance(store.reserve(asked), Admitted)), flush=True)
+"""
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "still open"])
+def test_a_second_store_of_a_process_drops_no_lock_of_the_first(
+    sqlite_place: SqlitePlace, closed: bool
+) -> None:
+    """Else who closes the file next takes it for nobody's, and each goes on counting alone."""
+    first, second = sqlite_place.open(), sqlite_place.open()
+    taken = int(isinstance(first.reserve(plan(gate(4))), Admitted))
+    assert second.minute(["a"]).requests == 1
+    if closed:
+        second.close()
+    command = [sys.executable, "-c", _OTHER_KERNEL, str(sqlite_place.path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as kernel:
+
+        def told(word: str) -> int:
+            assert kernel.stdin is not None and kernel.stdout is not None
+            kernel.stdin.write(f"{word}\n")
+            return int(kernel.stdout.readline())
+
+        assert told("read") == 1
+        for _ in range(4):
+            taken += isinstance(first.reserve(plan(gate(4))), Admitted)
+            taken += told("reserve")
+        assert taken == told("read") == first.minute(["a"]).requests == 4
 
 
 # --- damage --------------------------------------------------------------------------------------

@@ -525,6 +525,28 @@ def test_corrections_add_up(place: Place, clock: Hands) -> None:
     assert place.open(clock).now() == NOON + 1.75
 
 
+def test_who_measured_the_same_skew_as_another_before_does_nothing(
+    place: Place, clock: Hands
+) -> None:
+    first, second = place.open(clock), place.open(clock)
+    seen = first.now(), second.now()
+    for store, now in zip((first, second), seen, strict=True):
+        store.correct_clock(100.0, now)
+        assert first.now() == second.now() == NOON + 100.0
+    second.correct_clock(-40.0, second.now())
+    assert first.now() == NOON + 60.0
+
+
+def test_a_correction_is_made_though_a_moment_passed_since_it_was_measured(
+    place: Place, clock: Hands
+) -> None:
+    store = place.open(clock)
+    seen = store.now()
+    clock.pass_(0.5)
+    store.correct_clock(-100.0, seen)
+    assert place.open(clock).now() == NOON - 99.5
+
+
 # --- against a model -----------------------------------------------------------------------------
 
 _SCOPES = ["a", "b", "c"]

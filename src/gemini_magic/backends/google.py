@@ -114,11 +114,10 @@ class GoogleBackend:
     async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         usage, finish, version = Usage(), "", None
         headers = noting_headers()
+        contents, config = _contents(request.messages), _config(request, model)
         with wire_failures() as progress:
             chunks = await self._client().aio.models.generate_content_stream(
-                model=model,
-                contents=_contents(request.messages),
-                config=_config(request, model),
+                model=model, contents=contents, config=config
             )
             async with aclosing(cast("AsyncGenerator[Any]", chunks)):
                 async for chunk in chunks:

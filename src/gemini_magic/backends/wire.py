@@ -23,7 +23,7 @@ _READ = {
     "ReadError", "ReadTimeout", "RemoteProtocolError", "LocalProtocolError", "CloseError",
     "DecodingError", "APIConnectionError", "APITimeoutError", "APIError", "JSONDecodeError",
     "UnknownApiResponseError", "APIResponseValidationError", "StreamClosed", "TransportError",
-    "RefreshError", "DefaultCredentialsError",
+    "RefreshError", "DefaultCredentialsError", "ValidationError",
 }  # fmt: skip
 
 

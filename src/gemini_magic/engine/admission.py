@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gemini_magic.config import Config
-from gemini_magic.errors import GeminiMagicError, LedgerError, WireError
+from gemini_magic.errors import GeminiMagicError, LedgerError, WireError, when_of
 from gemini_magic.keys import Secret
 from gemini_magic.types import Answered, Event, Notice, Reply, Request, Target, Waiting
 
@@ -55,12 +55,16 @@ class Terms(NamedTuple):
 
 @dataclass(slots=True)
 class Ticket:
-    """A request that was let in. Without a ``grant`` nobody counts it: the ledger is away."""
+    """A request that was let in. Without a ``grant`` nobody counts it: the ledger is away.
+
+    ``problem`` is what went wrong when it was settled.
+    """
 
     question: Question | None = None
     grant: Grant | None = None
     headers: Answered | None = None
     timer: asyncio.TimerHandle | None = None
+    problem: str = ""
 
     def stop_timer(self) -> None:
         """What the timer was to tell the ledger is no longer to be told."""
@@ -189,7 +193,7 @@ class Admission:
         wall, wait = denied.last, denied.last.opens - denied.at
         in_all = time.monotonic() - began + wait
         if denied.firm:
-            if in_all > patience or wall.window in terms.hurry:
+            if in_all > patience or when_of(wall.window) in terms.hurry:
                 raise refusal.refused(target, denied, patience, terms.others())
         elif in_all > min(_SHORT, patience):
             emit(Notice(refusal.beyond(denied, target)))
@@ -266,7 +270,8 @@ class Admission:
 
         try:
             settled = await asyncio.shield(asyncio.ensure_future(self._do(settle)))
-        except (_Away, GeminiMagicError):
+        except Exception as problem:  # nothing that goes wrong here may cost the answer
+            ticket.problem = f"not counted in the quota: {problem}"
             return reply
         if settled.cost is None and fate == "answered" and reply.target is not None:
             # To look a price up takes a moment, which nobody shall wait for.

@@ -29,6 +29,7 @@ from gemini_magic.types import (
     STOP,
     Answered,
     Ended,
+    Notice,
     Reply,
     Started,
     Target,
@@ -172,6 +173,8 @@ class Attempts:
         draft = run.draft
         so_far = draft.snapshot(CUT)
         settled = await self._admission.leave(ticket, fate, so_far, wire)
+        if ticket.problem:
+            run.emit(Notice(ticket.problem))
         draft.reply = draft.reply.replace(left=settled.left, cost=settled.cost)
         return any(
             one.window == "rpd" and one.size is not None and one.size - one.used <= 3

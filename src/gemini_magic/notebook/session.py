@@ -32,6 +32,7 @@ from gemini_magic.notebook import display
 from gemini_magic.notebook.chat import Conversation, Conversations, Place
 from gemini_magic.notebook.footer import dry_run, footer, metadata
 from gemini_magic.notebook.namespace import Namespace
+from gemini_magic.quota.prices import tier_is_free
 from gemini_magic.types import Reply, Request, Target, digest, first_fence
 
 if TYPE_CHECKING:
@@ -184,10 +185,12 @@ class Session:
 
     def _news(self, run: Run) -> tuple[str, ...]:
         """Where the key came from, and what a free tier costs, with a backend's first reply."""
-        target, cost = run.reply.target, run.reply.cost
-        where = self.engine.connections.key_source(target.backend) if target else ""
-        news = [f"key of {target.backend} from {where}"] if target and where else []
-        if cost is not None and cost.listed and not cost.paid:
+        target = run.reply.target
+        if target is None or run.reply.cached:
+            return ()
+        where = self.engine.connections.key_source(target.backend)
+        news = [f"key of {target.backend} from {where}"] if where else []
+        if tier_is_free(self.engine.connections.config.backend(target.backend)):
             news.append("free tier: Google may use what you send to improve its products")
         return self._fresh(news)
 
