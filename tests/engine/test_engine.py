@@ -405,3 +405,30 @@ def test_no_redirect_is_followed(openai_server, google_server, configure) -> Non
         engine = Engine(Connections(config.load(), os.environ))
         assert isinstance(drain(engine.stream(request(), [TARGET]))[1], errors.BackendError)
         assert len(server.generate_calls) == 1 and other.requests == []
+
+
+def test_the_end_of_the_process_waits_for_the_log_of_a_run_that_is_just_ending(
+    server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.set_script(Answer(chunks=["word "] * 100, delay=0.1))
+    noted: list[str] = []
+
+    def slowly(reply: Reply, cell: str) -> None:
+        time.sleep(0.5)
+        noted.append(reply.finish_reason)
+
+    engine = Engine(Connections(config.load(), os.environ), slowly)
+    run = engine.stream(request(), [TARGET])
+    while not run.reply.text:
+        time.sleep(0.01)
+    cancel = run.cancel
+
+    def cancel_and_see_it_end() -> None:
+        cancel()
+        until = time.monotonic() + 5
+        while run in engine._running and time.monotonic() < until:
+            time.sleep(0.001)
+
+    monkeypatch.setattr(run, "cancel", cancel_and_see_it_end)
+    engine.close()
+    assert noted == ["CANCELLED"]

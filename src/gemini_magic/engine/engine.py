@@ -136,9 +136,10 @@ class Engine:
         if self._thread is None or not loop.is_current(self._thread):
             return  # a forked child: the runs are the parent's
         self._closing = True
-        for run in list(self._running):
+        runs = list(self._running)  # each leaves it before its last words
+        for run in runs:
             run.cancel()
-        for run in list(self._running):
+        for run in runs:
             run.wait(_LAST_WORDS)
         atexit.unregister(self.close)
 
