@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gemini_magic.errors import ConfigError
@@ -116,6 +116,25 @@ def private_folder(path: Path) -> Path:
             "choose another with the variable GEMINI_MAGIC_HOME",
         ) from problem
     return path
+
+
+def private_file(path: Path) -> None:
+    """Make an empty file of mode 0600 if there is none, without opening one that is there.
+
+    To close any handle of a SQLite file drops all locks that this process has on it.
+    Source: https://sqlite.org/howtocorrupt.html, section 2.2.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    os.chmod(path, 0o600)
+
+
+def inode(path: Path) -> int:
+    """What tells the file that is there now from others; 0 where there is none."""
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
 
 
 def write_private(path: Path, content: bytes) -> None:

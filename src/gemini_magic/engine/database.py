@@ -99,7 +99,7 @@ class Database:
             self._kept = None
 
     def _open(self) -> sqlite3.Connection:
-        if self._kept is None or self._kept[0] != self._inode():
+        if self._kept is None or self._kept[0] != paths.inode(self.path):
             self.close()
             with self._alone():
                 self._connect()
@@ -114,15 +114,11 @@ class Database:
     def _connect(self) -> None:
         import sqlite3
 
-        # Never opened but to make it: closing any handle of it drops all locks that this process
-        # has on it. Source: https://sqlite.org/howtocorrupt.html, section 2.2.
-        with suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        os.chmod(self.path, 0o600)
+        paths.private_file(self.path)
         database = sqlite3.connect(
             self.path, timeout=_BUSY, isolation_level=None, check_same_thread=False
         )
-        self._kept = (self._inode(), database)
+        self._kept = (paths.inode(self.path), database)
         database.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last rows
         if database.execute("PRAGMA user_version").fetchone()[0] < self._version:
             database.execute("PRAGMA journal_mode = WAL")
@@ -134,7 +130,7 @@ class Database:
         if self._kept is None:
             return False
         with suppress(OSError, ConfigError), self._alone():
-            if self._kept[0] == self._inode():
+            if self._kept[0] == paths.inode(self.path):
                 for ending in ("-wal", "-shm", ""):  # in this order nobody opens a part of it
                     Path(f"{self.path}{ending}").unlink(missing_ok=True)
             return True
@@ -149,10 +145,3 @@ class Database:
             if not mine:
                 raise OSError("another process holds it")
             yield
-
-    def _inode(self) -> int:
-        """What tells the file that is there now from others; 0 where there is none."""
-        try:
-            return os.stat(self.path).st_ino
-        except OSError:
-            return 0

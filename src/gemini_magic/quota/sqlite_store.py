@@ -510,22 +510,18 @@ class SqliteStore:
             if now < self._looked + _LOOK_AGAIN:
                 return self._database
             self._looked = now
-            if self._inode == self._present_inode():
+            if self._inode == paths.inode(self._path):
                 self._check_version(self._database)
                 return self._database
         self.close()
         paths.private_folder(self._path.parent)
-        # Never opened but to make it: closing any handle of it drops all locks that this process
-        # has on it. Source: https://sqlite.org/howtocorrupt.html, section 2.2.
-        with suppress(FileExistsError):
-            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        os.chmod(self._path, 0o600)
+        paths.private_file(self._path)
         queue = self._path.with_name(f".{self._path.name}.queue")
         self._queue = os.open(queue, os.O_CREAT | os.O_RDWR, 0o600)
         self._database = database = sqlite3.connect(
             self._path, timeout=_BUSY, isolation_level=None, check_same_thread=False
         )
-        self._inode, self._looked = self._present_inode(), now
+        self._inode, self._looked = paths.inode(self._path), now
         _flock(self._queue, True)
         try:
             self._prepare(database)
@@ -566,19 +562,12 @@ class SqliteStore:
                 f" tables, {SCHEMA} here)"
             )
 
-    def _present_inode(self) -> int:
-        """Which file is there now; 0 where there is none."""
-        try:
-            return os.stat(self._path).st_ino
-        except OSError:
-            return 0
-
     def _set_aside(self) -> Path | None:
         """Keep the damaged file under a dated name; None where another process did before us."""
         self._disconnect()
         _flock(self._queue, True)
         try:
-            if self._inode != self._present_inode():
+            if self._inode != paths.inode(self._path):
                 return None
             stamp = time.strftime("%Y%m%d-%H%M%S")
             names = (f"{self._path.name}.damaged-{stamp}{more}" for more in ("", *"bcdefghij"))
