@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from gemini_magic.cell import GeminiCell
-from gemini_magic.options import OPTIONS, Option, OptionValue, in_table_order
+from gemini_magic.option_table import OPTIONS, Option
+from gemini_magic.options import OptionValue, in_table_order
 from tests import corpus
 
 _NASTY = [
@@ -51,7 +52,12 @@ def values(option: Option) -> st.SearchStrategy[OptionValue]:
             found = _json_texts() | TEXTS
         case "int":
             low = -(10**6) if option.minimum is None else int(option.minimum)
-            found = st.integers(low, 10**9)
+            found = st.integers(low, 10**9 if option.maximum is None else int(option.maximum))
+        case "names":
+            words = st.sampled_from(
+                option.choices or ("a", "b:c", "größe", "x/y:free", "-n", "a b")
+            )
+            return st.lists(words, min_size=1, max_size=3, unique=True).map(tuple)
         case "float":
             found = st.floats(option.minimum, option.maximum)
         case _:

@@ -13,7 +13,7 @@ from hypothesis import given
 from gemini_magic import cell as grammar
 from gemini_magic.cell import SUBCOMMANDS, GeminiCell, cell_parts, help_text, subcommand
 from gemini_magic.errors import UsageError
-from gemini_magic.options import OPTIONS
+from gemini_magic.option_table import OPTIONS
 from tests import corpus
 from tests.strategies import CELLS
 
@@ -140,14 +140,14 @@ def test_no_option_is_lost_or_invented() -> None:
     cell = GeminiCell.parse("%%gemini --stop a -t 0.5 --stop 'b c' --raw -m x")
     assert cell.options == (
         ("model", "x"),
+        ("raw", True),
         ("temperature", 0.5),
         ("stop", ("a", "b c")),
-        ("raw", True),
     )
     assert cell.get("model") == cell.text("model") == "x"
     assert cell.text("temperature") is None and cell.get("out") is None
     assert cell.flag("raw") and not cell.flag("quiet")
-    assert cell.to_source() == "%%gemini --model x --temperature 0.5 --stop a --stop 'b c' --raw"
+    assert cell.to_source() == "%%gemini --model x --raw --temperature 0.5 --stop a --stop 'b c'"
 
 
 def test_raw_has_no_placeholders() -> None:
@@ -218,5 +218,7 @@ def test_a_cell_of_many_comment_lines_is_read_in_a_moment() -> None:
 
 def test_settings_have_options() -> None:
     assert grammar.option_keys() == (
-        "temperature", "top_p", "top_k", "max_output_tokens", "stop", "seed", "thinking",
+        "temperature", "top_p", "top_k", "max_output_tokens", "stop", "seed",
+        "presence_penalty", "frequency_penalty", "thinking", "safety", "media_resolution",
+        "modalities", "size", "aspect", "quality", "count", "voice",
     )  # fmt: skip

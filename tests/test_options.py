@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_magic.errors import UsageError
+from gemini_magic.option_table import ALL_KINDS, OPTIONS
 from gemini_magic.options import (
-    ALL_KINDS,
     BY_NAME,
-    OPTIONS,
     OptionValue,
     find,
     read,
@@ -31,7 +30,10 @@ def test_the_table_is_consistent() -> None:
     for option in OPTIONS:
         assert option.help and option.group and set(option.kinds) <= set(ALL_KINDS)
         assert option.flag == (option.value_hint == "")
-        assert bool(option.choices) == (option.type in ("choice", "thinking"))
+        assert (
+            bool(option.choices) == (option.type in ("choice", "thinking"))
+            or option.type == "names"
+        )
         assert find(f"--{option.name}") is option
         assert not option.short or find(f"-{option.short}") is option
 
@@ -92,7 +94,7 @@ def test_what_is_read(line: str, given: dict[str, OptionValue], rest: str) -> No
     [
         ("--temprature 1", "no option --temprature", "Did you mean --temperature?"),
         ("-z", "no option -z", "Write -- before a prompt"),
-        ("--Model x", "no option --Model", "Did you mean --model or"),
+        ("--Model x", "no option --Model", "Did you mean --model?"),
         ("-m", "--model needs a value", "--model MODEL: the model"),
         ("-m -q", "--model needs a value", "MODEL"),
         ("-m --", "--model needs a value", "MODEL"),
@@ -115,16 +117,16 @@ def test_what_is_read(line: str, given: dict[str, OptionValue], rest: str) -> No
         ("--seed x", "a whole number", "N"),
         pytest.param(f"--seed {'9' * 5000}", "a whole number, not '999", "N", id="long"),
         ("--as jsn", "cannot be 'jsn'", "Did you mean json?"),
-        ("--as 9", "cannot be '9'", "Choose from markdown, text, json, code."),
+        ("--as 9", "cannot be '9'", "Choose from markdown, text, json, code, html, df."),
         ("--thinking lots", "cannot be 'lots'", "off, low, medium, high, or a number"),
         ("--thinking -1", "cannot be '-1'", "number of tokens"),
         ("--thinking ²", "cannot be", "number of tokens"),
         ("-o 1x", "a name such as answer_1, not '1x'", "NAME"),
         ("-c 'my chat'", "a name such as answer_1", "NAME"),
         ("-o ''", "a name such as answer_1", "NAME"),
-        ("--schema {a: 1}", "not followed by JSON (Expecting property name", "NAME|JSON"),
-        pytest.param("--schema " + "[" * 10**5, "JSON that cannot be read", "NAME", id="deep"),
-        pytest.param(f"--schema [{'9' * 5000}]", "JSON that cannot be read", "NAME", id="digits"),
+        ("--schema {a: 1}", "not followed by JSON (Expecting property name", "TYPE|JSON"),
+        pytest.param("--schema " + "[" * 10**5, "JSON that cannot be read", "TYPE", id="deep"),
+        pytest.param(f"--schema [{'9' * 5000}]", "JSON that cannot be read", "TYPE", id="digits"),
     ],
 )
 def test_what_is_refused(line: str, what: str, next_step: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pickle
 import time
@@ -90,8 +89,8 @@ def test_values_are_frozen_and_can_be_keys_and_pickled() -> None:
     for value in (request, Target("a", "b"), Usage(1, 2), Reply("x", request=request)):
         assert pickle.loads(pickle.dumps(value)) == value
         assert hash(value) == hash(pickle.loads(pickle.dumps(value)))
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            setattr(value, dataclasses.fields(value)[0].name, None)
+        with pytest.raises(AttributeError):  # which a dataclass's own error is too
+            setattr(value, next(iter(value.__match_args__)), None)
 
 
 def test_a_target_is_whom_it_asks() -> None:

@@ -19,9 +19,27 @@ _PUBLIC = {
     "Reply": "types",
     "Request": "types",
     "Settings": "types",
+    "aask": "api",
+    "ask": "api",
+    "stream": "api",
 }
 
-__all__ = ["GeminiCell", "GeminiMagicError", "Message", "Part", "Reply", "Request", "Settings"]
+__all__ = [
+    "GeminiCell",
+    "GeminiMagicError",
+    "Message",
+    "Part",
+    "Reply",
+    "Request",
+    "Settings",
+    "aask",
+    "ask",
+    "stream",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})  # what completion shows
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -97,6 +98,30 @@ def successor(name: str) -> str | None:
         found = str(row["successor"])
         row = retired.get(found)
     return found
+
+
+def makes(model: str) -> tuple[str, ...]:
+    """What a model's answers are made of: ``text``, ``image``, ``audio``; text if nothing is known.
+
+    The name may have its maker before it (``google/gemini-...``).
+    """
+    row = _makes(model)
+    return tuple(row["what"]) if row else ("text",)
+
+
+def has_images_api(model: str) -> bool:
+    """Whether OpenAI's wire asks for this model's pictures with ``images.generate``."""
+    row = _makes(model)
+    return bool(row and row.get("images_api"))
+
+
+@functools.lru_cache(maxsize=64)
+def _makes(model: str) -> Mapping[str, Any] | None:
+    name = bare(model).rpartition("/")[2].lower()
+    for row in _catalog()["makes"]:
+        if any(fnmatchcase(name, pattern) for pattern in row["models"]):
+            return MappingProxyType(row)
+    return None
 
 
 def is_google(model: str) -> bool:

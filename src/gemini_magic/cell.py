@@ -9,7 +9,8 @@ from functools import cache
 
 from gemini_magic import options
 from gemini_magic.errors import UsageError
-from gemini_magic.options import BY_NAME, OPTIONS, OptionValue
+from gemini_magic.option_table import OPTIONS
+from gemini_magic.options import BY_NAME, OptionValue
 from gemini_magic.template import Segment, split
 
 #: The first words of ``%gemini`` that are commands and never a prompt. All are reserved from the

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gemini_magic import paths
 from gemini_magic.config_schema import PROJECT, SETTINGS, TABLES, Mismatch, table
@@ -94,7 +94,7 @@ def printable(key: str) -> str:
 
 def user_document() -> Document | None:
     """The user's own configuration."""
-    return _document(paths.config_file())
+    return _document(str(paths.config_file()))
 
 
 def project_document(folder: Path) -> Document | None:
@@ -103,41 +103,66 @@ def project_document(folder: Path) -> Document | None:
     The search ends at the first folder that holds a ``.git``, at the home directory, and before a
     folder where everyone may put files (``/tmp``).
     """
-    home = Path(os.path.expanduser("~"))
-    ends = {home, home.resolve()}
-    folder = folder.absolute()
-    for place in (folder, *folder.parents):
-        if place != folder and _is_public(place):
+    for place in _upward(str(folder), os.path.expanduser("~")):
+        if place.above and _is_public(place.folder):
             return None
-        for name in (PROJECT_FILE, SHARED_FILE):
-            if found := _document(place / name):
+        for file in place.files:
+            if found := _document(file):
                 return found
-        if place in ends or (place / ".git").exists():
+        if place.last or os.path.exists(place.git):
             return None
     return None
 
 
-def _is_public(folder: Path) -> bool:
+class _Place(NamedTuple):
+    """A folder in which a project file may lie; all of it as text, which is looked at for every
+    cell."""
+
+    folder: str
+    files: tuple[str, str]
+    git: str
+    above: bool
+    last: bool
+
+
+@functools.lru_cache(maxsize=16)
+def _upward(folder: str, home: str) -> tuple[_Place, ...]:
+    """The folders from ``folder`` upward, each ``above`` but the first; the home is the last."""
+    start = Path(folder).absolute()
+    ends = {Path(home), Path(home).resolve()}
+    return tuple(
+        _Place(
+            str(place),
+            (str(place / PROJECT_FILE), str(place / SHARED_FILE)),
+            str(place / ".git"),
+            place != start,
+            place in ends,
+        )
+        for place in (start, *start.parents)
+    )
+
+
+def _is_public(folder: str) -> bool:
     try:
-        mode = folder.stat().st_mode
+        mode = os.stat(folder).st_mode
     except OSError:
         return True
     return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
 
-def _document(path: Path) -> Document | None:
+def _document(file: str) -> Document | None:
     try:
-        status = os.stat(path)
+        status = os.stat(file)
     except (OSError, ValueError):
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
     if status.st_size > MAX_SIZE:
-        if path.name == SHARED_FILE:
+        if os.path.basename(file) == SHARED_FILE:
             return None
-        raise ConfigError(f"{path} is too large for a configuration file.")
+        raise ConfigError(f"{file} is too large for a configuration file.")
     signature = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
-    return _read(path, signature)
+    return _read(Path(file), signature)
 
 
 @functools.lru_cache(maxsize=32)

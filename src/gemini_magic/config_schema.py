@@ -172,6 +172,16 @@ def strings(value: Any) -> tuple[str, ...]:
     raise Mismatch("a text or a list of texts")
 
 
+def words_of(*known: str) -> Check:
+    def check(value: Any) -> tuple[str, ...]:
+        words = strings(value)
+        if set(words) <= set(known):
+            return words
+        raise Mismatch(f"a list of {', '.join(known)}", value)
+
+    return check
+
+
 def thinking(value: Any) -> str | int:
     levels = ("off", "low", "medium", "high")
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
@@ -247,7 +257,17 @@ GENERATION: Mapping[str, Check] = {
     "max_output_tokens": number("a whole number above 0", 1, whole=True),
     "stop": strings,
     "seed": number("a whole number", -(2**31), 2**31 - 1, whole=True),
+    "presence_penalty": number("a number from -2 to 2", -2, 2),
+    "frequency_penalty": number("a number from -2 to 2", -2, 2),
     "thinking": thinking,
+    "safety": one_of("off", "none", "few", "some", "most"),
+    "media_resolution": one_of("low", "medium", "high"),
+    "modalities": words_of("text", "image", "audio"),
+    "size": text,
+    "aspect": text,
+    "quality": one_of("low", "medium", "high"),
+    "count": number("a whole number from 1 to 10", 1, 10, whole=True),
+    "voice": text,
 }
 
 BACKEND: Mapping[str, Check] = {

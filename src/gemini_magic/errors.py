@@ -20,6 +20,8 @@ class GeminiMagicError(Exception):
 
     #: What a route's ``when`` calls this kind of failure; empty where no other backend helps.
     when: str = ""
+    #: What had come of the answer (a ``types.Reply``); None where nothing was asked.
+    reply: Any = None
 
     def __init__(self, what: str, next_step: str = "") -> None:
         super().__init__(what)

@@ -1,179 +1,17 @@
-"""The one table of a cell's options: the parser, ``--help``, completion and emitters read it."""
+"""Reads, checks and writes the options of a cell, as the one table (``option_table``) says."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
-from gemini_magic.errors import UsageError, did_you_mean, sentence
+from gemini_magic.errors import UsageError, did_you_mean, nearest, sentence
+from gemini_magic.option_table import OPTIONS, Option
 
-OptionType: TypeAlias = Literal[
-    "flag", "text", "int", "float", "choice", "name", "thinking", "json"
-]
-#: A flag is True; a repeatable option is a tuple of texts.
+#: A flag is True; a repeatable option, or one of several names, is a tuple of texts.
 OptionValue: TypeAlias = bool | str | int | float | tuple[str, ...]
-
-ALL_KINDS = ("google", "openai", "local")
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option: how it is written, what it takes, and which kinds of backend can do it.
-
-    ``setting`` marks the options that are fields of ``types.Settings``. ``minimum`` and
-    ``maximum`` bound numbers, inclusive.
-    """
-
-    name: str
-    type: OptionType
-    help: str
-    short: str = ""
-    metavar: str = ""
-    choices: tuple[str, ...] = ()
-    repeat: bool = False
-    setting: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    kinds: tuple[str, ...] = ALL_KINDS
-    group: str = "The cell"
-
-    @property
-    def key(self) -> str:
-        """The name as Python and TOML write it."""
-        return self.name.replace("-", "_")
-
-    @property
-    def flag(self) -> bool:
-        return self.type == "flag"
-
-    @property
-    def value_hint(self) -> str:
-        """What stands for the value in help: the choices, or the metavar."""
-        return "|".join(self.choices) if self.type == "choice" else self.metavar
-
-
-_WHO, _HOW, _WHAT = "Who answers", "Run settings", "What becomes of the answer"
-
-OPTIONS: tuple[Option, ...] = (
-    Option("model", "text", "the model, or BACKEND:MODEL", "m", "MODEL", group=_WHO),
-    Option(
-        "route",
-        "text",
-        "a route of your configuration, tried in its order",
-        "r",
-        "NAME",
-        group=_WHO,
-    ),
-    Option("no-fallback", "flag", "only the route's first backend, whatever happens", group=_WHO),
-    Option("force", "flag", "send it whatever the quota's limits say", group=_WHO),
-    Option("fresh", "flag", "ask, even if the answer is stored", group=_WHO),
-    Option("cached", "flag", "show the stored answer, if there is one", group=_WHO),
-    Option(
-        "timeout",
-        "float",
-        "the longest silence to wait out, in seconds (120)",
-        "",
-        "S",
-        minimum=0.1,
-        maximum=3600,
-        group=_WHO,
-    ),
-    Option("system", "text", "the system instruction", "s", "TEXT", group=_HOW),
-    Option(
-        "temperature",
-        "float",
-        "randomness, 0 to 2",
-        "t",
-        "N",
-        setting=True,
-        minimum=0,
-        maximum=2,
-        group=_HOW,
-    ),
-    Option(
-        "top-p",
-        "float",
-        "nucleus sampling, 0 to 1",
-        "",
-        "N",
-        setting=True,
-        minimum=0,
-        maximum=1,
-        group=_HOW,
-    ),
-    Option(
-        "top-k",
-        "int",
-        "sample from the K likeliest tokens",
-        "",
-        "K",
-        setting=True,
-        minimum=1,
-        kinds=("google", "local"),
-        group=_HOW,
-    ),
-    Option(
-        "max-output-tokens",
-        "int",
-        "the longest answer, in tokens",
-        "",
-        "N",
-        setting=True,
-        minimum=1,
-        group=_HOW,
-    ),
-    Option(
-        "stop",
-        "text",
-        "end the answer before this text (repeatable)",
-        "",
-        "TEXT",
-        repeat=True,
-        setting=True,
-        group=_HOW,
-    ),
-    Option(
-        "seed", "int", "repeatable sampling, where the model can", "", "N", setting=True, group=_HOW
-    ),
-    Option(
-        "thinking",
-        "thinking",
-        "off, low, medium, high, or a budget in tokens",
-        "",
-        "LEVEL",
-        choices=("off", "low", "medium", "high"),
-        setting=True,
-        kinds=("google", "openai"),
-        group=_HOW,
-    ),
-    Option(
-        "schema",
-        "json",
-        "a JSON schema that the answer must fit: JSON, or a dict's name",
-        "",
-        "NAME|JSON",
-        group=_HOW,
-    ),
-    Option("chat", "name", "make the cell a turn of this conversation", "c", "NAME"),
-    Option("raw", "flag", "send {{ }} as it is: no placeholders"),
-    Option("dry-run", "flag", "show what would be sent, and send nothing"),
-    Option("out", "name", "bind the reply to this variable", "o", "NAME", group=_WHAT),
-    Option(
-        "as",
-        "choice",
-        "show the answer as this",
-        "",
-        "FORM",
-        choices=("markdown", "text", "json", "code"),
-        group=_WHAT,
-    ),
-    Option("quiet", "flag", "show nothing; the reply is bound all the same", "q", group=_WHAT),
-    Option("allow-remote-images", "flag", "load pictures that the answer links to", group=_WHAT),
-    Option("help", "flag", "show this help", "h"),
-)
 
 BY_NAME: dict[str, Option] = {option.name: option for option in OPTIONS}
 _BY_SHORT: dict[str, Option] = {option.short: option for option in OPTIONS if option.short}
@@ -199,8 +37,8 @@ def find(word: str) -> Option:
     """The option written ``word`` (``--model`` or ``-m``); ``UsageError`` if there is none."""
     option = lookup(word)
     if option is None:
-        known = [f"--{o.name}" for o in OPTIONS]
-        hint = did_you_mean(word, known)
+        alike = nearest(word.lstrip("-"), BY_NAME)
+        hint = did_you_mean(word, [f"--{name}" for name in alike])
         raise UsageError(
             f"there is no option {word}; nothing was sent.",
             f"{sentence(hint)} " * bool(hint)
@@ -241,8 +79,11 @@ def write(given: Iterable[tuple[str, OptionValue]]) -> str:
         if value is True:
             words.append(f"--{name}")
             continue
+        option = BY_NAME[name]
+        if isinstance(value, tuple) and not option.repeat:
+            value = ",".join(value)
         for one in value if isinstance(value, tuple) else (value,):
-            words += [f"--{name}", _quote(BY_NAME[name], str(one))]
+            words += [f"--{name}", _quote(option, str(one))]
     return " ".join(words)
 
 
@@ -250,6 +91,8 @@ def convert(option: Option, text: str) -> OptionValue:
     """A value's text as the option's type; ``UsageError`` if it does not fit."""
     if option.repeat:
         return (text,)
+    if option.type == "names":
+        return _names(option, text)
     if option.type == "name" and not _IDENTIFIER.match(text):
         raise _misuse(option, f"takes a name such as answer_1, not {_cut(text)}")
     if option.type == "choice" and text not in option.choices:
@@ -265,6 +108,18 @@ def convert(option: Option, text: str) -> OptionValue:
     if option.type in ("int", "float"):
         return _number(option, text)
     return text
+
+
+def _names(option: Option, text: str) -> tuple[str, ...]:
+    """Words with commas between them, each once."""
+    names = tuple(dict.fromkeys(word for part in text.split(",") if (word := part.strip())))
+    if not names:
+        raise _misuse(option, "needs a name")
+    for name in names:
+        if option.choices and name not in option.choices:
+            hint = did_you_mean(name, option.choices) or f"known: {', '.join(option.choices)}."
+            raise _misuse(option, f"cannot be {_cut(name)}", sentence(hint))
+    return names
 
 
 def _number(option: Option, text: str) -> int | float:

@@ -6,6 +6,7 @@ folder. The functions that name a folder create nothing; ``private_folder`` does
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -19,6 +20,17 @@ APP = "gemini_magic"
 
 #: The bits of a mode that let anyone but the owner in.
 OTHERS = 0o077
+
+#: The variables that move folders.
+_MOVED_BY = (
+    "GEMINI_MAGIC_HOME",
+    "HOME",
+    *(f"XDG_{kind}_HOME" for kind in ("CONFIG", "DATA", "STATE", "CACHE")),
+    "XDG_RUNTIME_DIR",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+)
 
 #: Seconds between two tries to get a lock.
 _TICK = 0.05
@@ -59,6 +71,11 @@ def runtime_dir() -> Path:
 
 
 def _folder(kind: str) -> Path:
+    return _chosen(kind, tuple(map(os.environ.get, _MOVED_BY)))
+
+
+@functools.lru_cache(maxsize=32)
+def _chosen(kind: str, _moved: tuple[str | None, ...]) -> Path:
     if home := os.environ.get("GEMINI_MAGIC_HOME"):
         return Path(home).expanduser().absolute() / kind
 

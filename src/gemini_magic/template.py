@@ -11,12 +11,10 @@ import ast
 import keyword
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
-class Placeholder:
+class Placeholder(NamedTuple):
     """``{{ expression!conversion:spec }}``; ``source`` is the text with its braces."""
 
     expression: str

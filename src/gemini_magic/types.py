@@ -10,8 +10,9 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 _FENCE = re.compile(
     r"^(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})[^\n`]*\n"
@@ -33,33 +34,142 @@ CANCELLED: FinishReason = "CANCELLED"
 CUT: FinishReason = "CUT"
 
 
+class File(NamedTuple):
+    """A file on this machine that is sent as it is, without being held in memory.
+
+    ``digest`` is the SHA-256 of its content, in hex, at the time when the request was made.
+    """
+
+    path: str
+    size: int
+    digest: str
+
+
+class ToolCall(NamedTuple):
+    """A model wants a function called. ``arguments`` is a JSON object as text."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
+class ToolResult(NamedTuple):
+    """What a function gave back, as JSON text; ``failed`` says that it raised or took too long."""
+
+    name: str
+    content: str
+    id: str = ""
+    failed: bool = False
+
+
+class Code(NamedTuple):
+    """A program that the service wrote and ran; ``language`` in lower case."""
+
+    source: str
+    language: str = "python"
+
+
+class CodeOutput(NamedTuple):
+    """What such a program printed; ``failed`` says that it ended in an error."""
+
+    text: str
+    failed: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One piece of a message: text, or the bytes of a picture, sound or document.
+    """One piece of a message. Exactly one of the fields before ``mime_type`` is set.
 
-    Exactly one of ``text`` and ``data`` is set; ``data`` comes with its ``mime_type``.
+    ``data`` are the bytes of a picture, sound, film or document, ``file`` one that is too large to
+    hold, ``uri`` an address that the service itself fetches (as the user typed it); all three come
+    with their ``mime_type``. ``name`` is a file's name, for people and services. ``signature`` is
+    opaque: it goes back to the service that gave it, with the part, and means nothing elsewhere.
     """
 
     text: str | None = None
     data: bytes | None = None
+    file: File | None = None
+    uri: str | None = None
+    call: ToolCall | None = None
+    result: ToolResult | None = None
+    code: Code | None = None
+    output: CodeOutput | None = None
     mime_type: str | None = None
+    name: str = ""
+    signature: bytes | None = None
 
     def __post_init__(self) -> None:
-        if (self.text is None) == (self.data is None):
-            raise ValueError("a part holds either text or data")
-        if self.data is not None and not self.mime_type:
+        held = (self.text, self.data, self.file, self.uri)
+        said = (self.call, self.result, self.code, self.output)
+        if held.count(None) + said.count(None) != len(_CONTENTS) - 1:
+            raise ValueError("a part holds exactly one thing: text, data, a file, a call, ...")
+        if self.is_media and not self.mime_type:
             raise ValueError("a part with data needs its mime_type")
 
-    def to_json(self) -> dict[str, str]:
-        if self.data is None:
-            return {"text": self.text or ""}
-        data = base64.b64encode(self.data).decode("ascii")
-        return {"data": data, "mime_type": self.mime_type or ""}
+    @property
+    def is_media(self) -> bool:
+        """Whether it is a picture, sound, film or document, wherever its bytes are."""
+        return self.data is not None or self.file is not None or self.uri is not None
+
+    @property
+    def size(self) -> int:
+        """The bytes that it holds or names; 0 for an address."""
+        if self.file is not None:
+            return self.file.size
+        return len(self.data if self.data is not None else (self.text or "").encode())
+
+    def to_json(self, *, brief: bool = False) -> dict[str, Any]:
+        """JSON values that tell it from any other part; a file is told by its content.
+
+        ``brief`` tells data by its SHA-256, too.
+        """
+        document: dict[str, Any] = {}
+        if self.text is not None:
+            document["text"] = self.text
+        elif self.data is not None and brief:
+            document["sha256"] = hashlib.sha256(self.data).hexdigest()
+        elif self.data is not None:
+            document["data"] = base64.b64encode(self.data).decode("ascii")
+        elif self.file is not None:
+            document["file"] = self.file.digest
+        elif self.uri is not None:
+            document["uri"] = self.uri
+        else:
+            for name in _CONTENTS[4:]:
+                if (value := getattr(self, name)) is not None:
+                    document[name] = value._asdict()
+        for name in ("mime_type", "name"):
+            if value := getattr(self, name):
+                document[name] = value
+        if self.signature is not None:
+            document["signature"] = base64.b64encode(self.signature).decode("ascii")
+        return document
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Part:
+        """The part of such a document. Raises ``ValueError`` for a file and for what is none."""
+        try:
+            given = {name: document[name] for name in ("text", "uri", "mime_type", "name")
+                     if name in document}  # fmt: skip
+            for name in ("data", "signature"):
+                if name in document:
+                    given[name] = base64.b64decode(document[name], validate=True)
+            for name, kind in _STRUCTURED.items():
+                if name in document:
+                    given[name] = kind(**document[name])
+            return cls(**given)
+        except (TypeError, LookupError, AttributeError) as problem:
+            raise ValueError(f"no part: {problem}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What one side said in one turn."""
+_CONTENTS = ("text", "data", "file", "uri", "call", "result", "code", "output")
+_STRUCTURED: dict[str, Any] = {
+    "call": ToolCall, "result": ToolResult, "code": Code, "output": CodeOutput,
+}  # fmt: skip
+
+
+class Message(NamedTuple):
+    """What one side said in one turn. What functions gave back is said by the user's side."""
 
     role: Role
     parts: tuple[Part, ...]
@@ -69,15 +179,18 @@ class Message:
         """The text parts, joined."""
         return "".join(part.text or "" for part in self.parts)
 
-    def to_json(self) -> dict[str, Any]:
-        return {"role": self.role, "parts": [part.to_json() for part in self.parts]}
+    def to_json(self, *, brief: bool = False) -> dict[str, Any]:
+        return {"role": self.role, "parts": [part.to_json(brief=brief) for part in self.parts]}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """AI Studio's run settings; None means "the service's own default".
 
-    ``thinking`` is "off", "low", "medium", "high" or a budget in tokens.
+    ``thinking`` is "off", "low", "medium", "high" or a budget in tokens. ``safety`` is how much is
+    blocked: "off", "none", "few", "some" or "most". ``modalities`` are what the answer may be made
+    of: "text", "image", "audio". ``size`` is "1K", "2K", "4K" or "WIDTHxHEIGHT", ``aspect`` a
+    ratio such as "16:9", ``count`` how many pictures.
     """
 
     temperature: float | None = None
@@ -86,7 +199,17 @@ class Settings:
     max_output_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
     thinking: str | int | None = None
+    safety: str | None = None
+    media_resolution: str | None = None
+    modalities: tuple[str, ...] = ()
+    size: str | None = None
+    aspect: str | None = None
+    quality: str | None = None
+    count: int | None = None
+    voice: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {k: v for k, v in asdict(self).items() if v is not None and v != ()}
@@ -96,34 +219,57 @@ class Settings:
         return tuple(f.name for f in fields(self) if getattr(self, f.name) not in (None, ()))
 
 
+#: What a service may do on the way to its answer.
+SEARCH, URL_CONTEXT, CODE_EXECUTION = "search", "url_context", "code_execution"
+
+
+class Tool(NamedTuple):
+    """A function as a model sees it; ``parameters`` is a JSON schema (an object) as text."""
+
+    name: str
+    description: str
+    parameters: str
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked, whoever answers: no backend, no model, no notebook object.
 
     ``schema`` is a JSON schema as JSON text, in its author's key order (models write the keys of
-    an object in that order).
+    an object in that order). ``tools`` are functions that the model may ask to be called;
+    ``services`` are what the service itself does on the way: SEARCH, URL_CONTEXT, CODE_EXECUTION.
     """
 
     messages: tuple[Message, ...]
     system: str | None = None
     settings: Settings = field(default_factory=Settings)
     schema: str | None = None
+    tools: tuple[Tool, ...] = ()
+    services: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """The request as JSON values; equal requests give equal documents."""
-        document: dict[str, Any] = {"messages": [message.to_json() for message in self.messages]}
+    def to_json(self, *, brief: bool = False) -> dict[str, Any]:
+        """The request as JSON values; equal requests give equal documents.
+
+        ``brief`` tells data by its SHA-256.
+        """
+        messages = [message.to_json(brief=brief) for message in self.messages]
+        document: dict[str, Any] = {"messages": messages}
         if self.system is not None:
             document["system"] = self.system
         if settings := self.settings.to_json():
             document["settings"] = settings
         if self.schema is not None:
             document["schema"] = json.loads(self.schema)
+        if self.tools:
+            document["tools"] = [tool._asdict() for tool in self.tools]
+        if self.services:
+            document["services"] = list(self.services)
         return document
 
     @property
     def digest(self) -> str:
         """SHA-256 of the request, in hex."""
-        return digest(json.dumps(self.to_json(), ensure_ascii=False))
+        return digest(json.dumps(self.to_json(brief=True), ensure_ascii=False))
 
     @property
     def prompt(self) -> str:
@@ -152,14 +298,22 @@ class Target:
         return f"{self.backend}:{self.model}"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens as the service counted them; None where it did not say."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     thought_tokens: int | None = None
     cached_tokens: int | None = None
+
+    def plus(self, other: Usage) -> Usage:
+        """Both together; what neither said stays None."""
+        return Usage(
+            *(
+                mine if theirs is None else (mine or 0) + theirs
+                for mine, theirs in zip(self, other, strict=True)
+            )
+        )
 
 
 def first_fence(text: str) -> str | None:
@@ -171,8 +325,7 @@ def first_fence(text: str) -> str | None:
     return re.sub(rf"^[ \t]{{0,{indent}}}", "", match.group("code"), flags=re.M)
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """How full one window of a quota was after a request.
 
     ``window`` is rpm, tpm, ipm, rpd or tpd; ``size`` None where nobody knows the limit, which is
@@ -186,22 +339,42 @@ class Left:
     firm: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What a request cost, in micro-dollars, and what it costs at list price (free tiers)."""
 
     paid: int
     listed: int
 
 
+class Citation(NamedTuple):
+    """A source that an answer names. ``title`` may be empty; ``uri`` is as the service gave it."""
+
+    uri: str
+    title: str = ""
+
+
+class ToolUse(NamedTuple):
+    """One call of a function, what it gave back, and how many seconds that took."""
+
+    call: ToolCall
+    result: ToolResult
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer, whole or partial, and how it came about.
 
+    ``text`` is the answer's text, ``parts`` all that came, in the order in which it came: text,
+    pictures, sound, calls of functions and what they gave back, programs and their output.
+    ``parsed`` is the answer as the object that ``--schema`` asked for. ``exchanged`` is what a
+    chat's history needs of it: the messages after the question.
     ``seconds`` run from the moment at which the request was handed to the backend until the end
-    of the answer. ``model_version`` is the name under which the service says that it answered.
+    of the answer, ``first`` until its first word or picture. ``model_version`` is the name under
+    which the service says that it answered. ``usage`` and ``cost`` are those of all hops together.
     ``cached`` says that the answer was stored, and nothing was sent. ``left`` is how full the
-    windows of the quota are after it; ``cost`` is None where no price is known.
+    windows of the quota are after it; ``cost`` is None where no price is known. ``queries`` are
+    what the service searched for.
     """
 
     text: str = ""
@@ -216,6 +389,33 @@ class Reply:
     cached: bool = False
     left: tuple[Left, ...] = ()
     cost: Cost | None = None
+    parts: tuple[Part, ...] = field(default=(), repr=False)
+    exchanged: tuple[Message, ...] = field(default=(), repr=False)
+    tool_calls: tuple[ToolUse, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    queries: tuple[str, ...] = ()
+    parsed: Any = None
+    first: float | None = None
+
+    @classmethod
+    def saying(cls, text: str, **more: Any) -> Reply:
+        """A reply of this text alone."""
+        return cls(text, parts=(Part(text=text),) if text else (), **more)
+
+    @property
+    def backend(self) -> str:
+        """The configured backend that answered."""
+        return self.target.backend if self.target else ""
+
+    @property
+    def model(self) -> str:
+        """The model as that backend calls it."""
+        return self.target.model if self.target else ""
+
+    @property
+    def media(self) -> tuple[Part, ...]:
+        """The pictures, sounds and films of the answer, in their order."""
+        return tuple(part for part in self.parts if part.data is not None)
 
     @property
     def complete(self) -> bool:
@@ -244,16 +444,14 @@ class Reply:
 # --- events: what a run says while it goes on ---------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """Nothing is sent yet, or nothing came yet; ``until`` is Unix time where it is known."""
 
     why: str
     until: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Switched:
+class Switched(NamedTuple):
     """The next target of the route takes over.
 
     ``host`` is where the prompt goes now, ``price`` what that costs, for people.
@@ -266,8 +464,7 @@ class Switched:
     price: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """The request is on its way to this target; ``cached``: its stored answer is replayed."""
 
     target: Target
@@ -284,6 +481,39 @@ class ThoughtDelta:
     text: str
 
 
+class PartDone(NamedTuple):
+    """A part of the answer other than text and calls is there: a picture, sound, film, program."""
+
+    part: Part
+
+
+class Preview(NamedTuple):
+    """What a picture that is still being made looks like so far; the next one replaces it."""
+
+    part: Part
+
+
+class Uploading(NamedTuple):
+    """A file is on its way to the service: ``done`` of ``total`` bytes."""
+
+    name: str
+    done: int
+    total: int
+
+
+class ToolCalled(NamedTuple):
+    """The model wants a function called; ``part`` is how the history says so."""
+
+    call: ToolCall
+    part: Part
+
+
+class ToolReturned(NamedTuple):
+    """A function was called, and gave this back."""
+
+    use: ToolUse
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One line that the user should read beside the answer."""
@@ -291,8 +521,7 @@ class Notice:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """A service's headers came, at this Unix time; ``date`` is its own clock's (None: not said).
 
     A backend says so before anything else, as soon as it knows.
@@ -302,23 +531,47 @@ class Answered:
     date: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A backend's last word: why the answer ended, and what it cost."""
+class Ended(NamedTuple):
+    """A backend's last word: why the answer ended, what it cost, and on what it rests."""
 
     finish_reason: FinishReason
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
     model_version: str | None = None
+    citations: tuple[Citation, ...] = ()
+    queries: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """A run's last word."""
 
     reply: Reply
 
 
 #: What a backend yields.
-BackendEvent: TypeAlias = Answered | TextDelta | ThoughtDelta | Notice | Waiting | Ended
+BackendEvent: TypeAlias = (
+    Answered
+    | TextDelta
+    | ThoughtDelta
+    | PartDone
+    | Preview
+    | ToolCalled
+    | Uploading
+    | Notice
+    | Waiting
+    | Ended
+)
 #: What a run yields.
-Event: TypeAlias = Waiting | Switched | Started | TextDelta | ThoughtDelta | Notice | Finished
+Event: TypeAlias = (
+    Waiting
+    | Switched
+    | Started
+    | TextDelta
+    | ThoughtDelta
+    | PartDone
+    | Preview
+    | ToolCalled
+    | ToolReturned
+    | Uploading
+    | Notice
+    | Finished
+)

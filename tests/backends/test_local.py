@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import pytest
 
 from gemini_magic.backends import local, local_process, local_server, rendezvous, weights
 from gemini_magic.backends.local import LocalBackend
+from gemini_magic.catalog import default_model
 from gemini_magic.errors import (
     BackendError,
     GeminiMagicError,
@@ -30,14 +32,21 @@ from gemini_magic.errors import (
     WireError,
 )
 from gemini_magic.types import (
+    CODE_EXECUTION,
+    SEARCH,
+    URL_CONTEXT,
     BackendEvent,
     Ended,
+    File,
     Message,
     Notice,
     Part,
     Request,
     Settings,
     TextDelta,
+    Tool,
+    ToolCalled,
+    ToolResult,
     Waiting,
 )
 
@@ -176,6 +185,40 @@ def test_metrics() -> None:
     assert not local_server.busy({})
 
 
+def said(*parts: Part, **more: Any) -> Request:
+    return Request((Message("user", (Part("x"), *parts)),), **more)
+
+
+@pytest.mark.parametrize(
+    ("request_", "model", "what"),
+    [
+        (said(Part(data=b"x", mime_type="image/png")), NAME, "holds image/png"),
+        (said(Part(data=b"x", mime_type="audio/wav")), NAME, "holds audio/wav"),
+        (said(Part(uri="https://x.org/a.txt", mime_type="text/plain")), NAME, "text/plain"),
+        (said(Part(file=File("/no", 9, ""), mime_type="application/pdf")), NAME, "pdf"),
+        (said(services=(SEARCH,)), NAME, "--search"),
+        (said(services=(URL_CONTEXT,)), NAME, "--url-context"),
+        (said(services=(CODE_EXECUTION,)), NAME, "--code-execution"),
+        (said(settings=Settings(modalities=("text", "image"))), NAME, "no image"),
+        (said(), "gpt-image-2", "gpt-image-2 makes image"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_in_a_line(
+    empty: Path, request_: Request, model: str, what: str
+) -> None:
+    with pytest.raises(UsageError) as caught:  # with or without weights
+        answer(request_, model)
+    assert what in caught.value.what and "nothing was sent" in caught.value.what
+    assert caught.value.next_step == f"ask a Gemini model: -m studio:{default_model()}"
+
+
+def test_what_it_knows_nothing_of_is_told() -> None:
+    asked = said(settings=Settings(thinking="low", safety="none", voice="x", temperature=1.0))
+    kept, told = local._within_reach(asked)
+    assert kept.settings == Settings(temperature=1.0)
+    assert told == ["thinking, safety, voice left out: the local model cannot"]
+
+
 @pytest.mark.local_model
 def test_a_corrupt_file_is_an_error_for_people(empty: Path) -> None:
     pytest.importorskip("xllamacpp")
@@ -266,11 +309,35 @@ class TestRealModel:
         notices = [event.text for event in found if isinstance(event, Notice)]
         assert notices == [local.WARNING, "thinking left out: the local model cannot"]
 
-    def test_pictures_are_refused(self, home: Path) -> None:
-        picture = Part(data=b"x", mime_type="image/png")
-        request = Request((Message("user", (Part("what is it?"), picture)),))
-        with pytest.raises(UsageError, match="text only"):
-            answer(request)
+    def test_a_text_file_is_read(self, home: Path, tmp_path: Path) -> None:
+        path = tmp_path / "town.txt"
+        path.write_text("The town of Zorb has 4711 inhabitants.")
+        known = File(str(path), path.stat().st_size, "")
+        part = Part(file=known, mime_type="text/plain", name="town.txt")
+        asked = Request((Message("user", (Part("How many live in Zorb? "), part)),),
+                        settings=Settings(temperature=0.0, max_output_tokens=40))  # fmt: skip
+        assert "4711" in text(answer(asked)).replace(",", "")
+
+    def test_a_function_is_called_and_its_result_told(self, home: Path) -> None:
+        parameters = {"type": "object", "properties": {"city": {"type": "string"}},
+                      "required": ["city"]}  # fmt: skip
+        tools = (Tool("get_weather", "The weather of a city now", json.dumps(parameters)),)
+        schema = {"type": "object", "properties": {"degrees": {"type": "integer"}},
+                  "required": ["degrees"]}  # fmt: skip
+        asked = replace(ask("What is the weather in Tokyo?"), tools=tools)
+        found = answer(replace(asked, schema=json.dumps(schema)))
+        assert Notice("the schema holds for the answer after the calls") in found
+        (called,) = [event for event in found if isinstance(event, ToolCalled)]
+        assert called.call.name == "get_weather"
+        assert json.loads(called.call.arguments) == {"city": "Tokyo"}
+        result = ToolResult("get_weather", '{"temperature": 21, "sky": "clear"}', called.call.id)
+        talk = (*asked.messages, Message("model", (called.part,)),
+                Message("user", (Part(result=result),)))  # fmt: skip
+        found = answer(replace(asked, messages=talk))
+        assert "21" in text(found) and not any(isinstance(e, ToolCalled) for e in found)
+        assert Notice("the local model answers after one round of calls") in found
+        found = answer(replace(asked, messages=talk, schema=json.dumps(schema)))
+        assert json.loads(text(found)) == {"degrees": 21}
 
     def test_too_long_a_prompt(self, home: Path) -> None:
         with pytest.raises(WireError) as caught:
@@ -287,6 +354,9 @@ class TestRealModel:
         answer(ask("hi", max_output_tokens=2))
         backend = LocalBackend(NAME)
         question = ask("What is the capital of France?")
+        tools = (Tool("f", "Does it", '{"type": "object", "properties": {}}'),)
+        with_tools = asyncio.run(backend.count_tokens(replace(question, tools=tools), NAME))
+        assert with_tools is not None and with_tools > 80
         assert asyncio.run(backend.count_tokens(question, NAME)) == 36
         assert asyncio.run(LocalBackend(NAME, context=700).count_tokens(question, NAME)) is None
 

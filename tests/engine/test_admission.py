@@ -1102,16 +1102,20 @@ def test_a_cancelled_wait_takes_nothing_and_lets_others_in(lab: Lab, server) -> 
 
 
 def test_what_is_granted_to_a_cancelled_run_is_given_back(lab: Lab, server) -> None:
+    fcntl = pytest.importorskip("fcntl")
     engine = lab.engine()
     assert ask(engine).error is None
+    queue = os.open(lab.path.with_name(f".{lab.path.name}.queue"), os.O_RDWR)
     with sqlite3.connect(lab.path, isolation_level=None) as other:
-        other.execute("BEGIN IMMEDIATE")  # a slow disk: the ledger's answer takes a while
+        fcntl.flock(queue, fcntl.LOCK_EX)  # another kernel on a slow disk
+        other.execute("BEGIN IMMEDIATE")
         run = start(engine, "never sent")
         time.sleep(0.3)
         run.cancel()
         assert run.wait(2)
         other.execute("ROLLBACK")
     other.close()
+    os.close(queue)
     deadline = time.monotonic() + 5
     while lab.minute.requests != 1 or lab.today.requests != 1:
         assert time.monotonic() < deadline

@@ -31,12 +31,16 @@ from gemini_magic.types import (
     SAFETY,
     STOP,
     TOOL_CALLS,
+    Code,
+    CodeOutput,
     Message,
     Part,
     Reply,
     Request,
     Settings,
     Target,
+    ToolCall,
+    ToolResult,
     Usage,
     digest,
 )
@@ -75,7 +79,7 @@ def k(name: object) -> str:
 
 
 def reply(text: str = "Hello!") -> Reply:
-    return Reply(
+    return Reply.saying(
         text,
         thoughts="hm",
         target=Target("studio", "gemini-2.5-flash"),
@@ -108,8 +112,40 @@ def test_a_reply_comes_back_as_it_was(cache: Cache, path: Path, clock: Clock) ->
 
 @given(st.text(st.characters(codec=None), min_size=1), st.text(st.characters(codec=None)))
 def test_every_text_comes_back(text: str, thoughts: str) -> None:
-    said = Reply(text, thoughts)
+    said = Reply.saying(text, thoughts=thoughts)
     assert cache_module._read(cache_module._written(said)) == said
+
+
+def test_pictures_come_back_in_their_place(cache: Cache) -> None:
+    picture = Part(data=bytes(range(256)), mime_type="image/png", signature=b"\0s")
+    parts = (Part(text="before "), picture, Part(text="after"), picture)
+    said = reply().replace(text="before after", parts=parts)
+    cache.keep(k(1), said)
+    assert cache.find(k(1)) == said
+    alone = reply().replace(text="", parts=(picture,))
+    cache.keep(k(2), alone)
+    assert cache.find(k(2)) == alone and alone.media == (picture,)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        Part(call=ToolCall("f", "{}")), Part(result=ToolResult("f", "1")),
+        Part(code=Code("1")), Part(output=CodeOutput("1")), Part(text=""),
+    ],
+)  # fmt: skip
+def test_what_functions_and_programs_said_is_not_kept(cache: Cache, path: Path, part: Part) -> None:
+    text = () if part.text == "" else (Part(text="x"),)
+    cache.keep(k(1), reply().replace(parts=(*text, part)))
+    assert not path.exists()
+
+
+def test_a_picture_larger_than_the_cache_is_not_kept(path: Path, clock: Clock) -> None:
+    cache = Cache(path, size=100_000, days=30, clock=clock)
+    large = Part(data=bytes(80_000), mime_type="image/png")  # too large as base64 only
+    for part in (large, Part(data=bytes(100_001), mime_type="image/png")):
+        cache.keep(k(1), reply().replace(parts=(part,)))
+        assert not path.exists()
 
 
 @pytest.mark.parametrize("reason", [MAX_TOKENS, SAFETY, TOOL_CALLS, CANCELLED, CUT, "NEW"])
@@ -362,7 +398,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 n = 0
 while n < int(sys.argv[4]):
-    cache.keep(digest(f"{sys.argv[2]} {n}"), Reply(f"{n} " * 500))
+    cache.keep(digest(f"{sys.argv[2]} {n}"), Reply.saying(f"{n} " * 500))
     n += 1
 """
 
@@ -601,18 +637,18 @@ from gemini_magic.engine.cache import Cache
 from gemini_magic.types import Reply, digest
 clock = [1e9]
 cache = Cache(Path(sys.argv[1]), size=10**9, days=30, clock=lambda: clock[0])
-cache.keep(digest("before"), Reply("before"))
+cache.keep(digest("before"), Reply.saying("before"))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
 for n in range(100):
-    cache.keep(digest(str(n)), Reply("x" * 10_000))
+    cache.keep(digest(str(n)), Reply.saying("x" * 10_000))
 clock[0] += 100  # so that a find would note its use
-assert cache.find(digest("before")) == Reply("before")
-there = [n for n in range(100) if cache.find(digest(str(n))) == Reply("x" * 10_000)]
+assert cache.find(digest("before")) == Reply.saying("before")
+there = [n for n in range(100) if cache.find(digest(str(n))) == Reply.saying("x" * 10_000)]
 assert 0 < len(there) < 100, there
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-cache.keep(digest("after"), Reply("after"))
-assert cache.find(digest("after")) == Reply("after")
+cache.keep(digest("after"), Reply.saying("after"))
+assert cache.find(digest("after")) == Reply.saying("after")
 assert cache.usage().replies == len(there) + 2
 """
 
@@ -650,7 +686,17 @@ GOOD = json.loads(cache_module._written(reply()))
         *(
             json.dumps({**GOOD, **change}).encode()
             for change in (
-                {"text": ""}, {"text": None}, {"text": ["x"]}, {"text": 5}, {"thoughts": None},
+                *({"parts": parts} for parts in (
+                    None, 5, "x", {}, [], [5], [None], [{}], [{"text": ""}], [{"text": None}],
+                    [{"text": ["x"]}], [{"text": 5}], [{"text": "x", "data": "eA=="}],
+                    [{"data": "eA=="}], [{"data": "é", "mime_type": "image/png"}],
+                    [{"data": 5, "mime_type": "image/png"}], [{"data": "eA==", "mime_type": 5}],
+                    [{"text": "x", "name": 5}], [{"text": "x", "signature": "!"}],
+                    [{"text": "x"}, {"call": {"name": "f", "arguments": "{}"}}],
+                    [{"file": "ab", "mime_type": "image/png"}],
+                    [{"uri": "https://x", "mime_type": "image/png"}],
+                )),
+                {"thoughts": None},
                 {"target": []}, {"target": "ab"[:1]}, {"target": [1, 2]}, {"target": ["a"]},
                 {"target": {"backend": 1}}, {"usage": None}, {"usage": [1]},
                 {"usage": {"input_tokens": -1}}, {"usage": {"input_tokens": "1"}},

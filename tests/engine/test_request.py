@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+import sys
 import time
-from types import MappingProxyType, SimpleNamespace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +19,15 @@ from gemini_magic.engine.request import build
 from gemini_magic.errors import PlaceholderError, UsageError
 from gemini_magic.notebook.namespace import Namespace
 from gemini_magic.template import escape
-from gemini_magic.types import Message, Part, Settings
+from gemini_magic.types import (
+    CODE_EXECUTION,
+    SEARCH,
+    URL_CONTEXT,
+    Message,
+    Part,
+    Reply,
+    Settings,
+)
 from tests import corpus
 
 VALUES: dict[str, Any] = {
@@ -151,7 +163,7 @@ def test_a_value_that_cannot_be_written_is_an_error_of_two_lines(form: str) -> N
 
 
 def test_a_wrong_format_is_an_error() -> None:
-    with pytest.raises(PlaceholderError, match=r"\{\{ topic:\.2f \}\} cannot be written"):
+    with pytest.raises(PlaceholderError, match=r"\{\{ topic:\.2f \}\} cannot be made part of"):
         request("%%gemini\n{{ topic:.2f }}")
 
 
@@ -209,55 +221,183 @@ def test_the_system_instruction_may_have_placeholders_too() -> None:
         request("%%gemini -s '{{ p }}' x", Recorder(p=picture))
 
 
-SCHEMA = {"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "string"}}}
+def test_a_schema_is_part_of_the_request_and_reads_the_answer() -> None:
+    recipe = {"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "string"}}}
+    built = build(GeminiCell.parse("%%gemini --schema Recipe x"), Recorder(Recipe=recipe))
+    assert built.schema is not None and built.schema.document == built.request.schema
+    assert list(built.request.to_json()["schema"]["properties"]) == ["b", "a"]
+    for option in ("Recpe", "topic", "1"):
+        with pytest.raises(UsageError, match="nothing was sent"):
+            request(f"%%gemini --schema {option} x", Recorder(Recipe=recipe))
+    assert build(GeminiCell.parse("%%gemini x"), nothing).schema is None
 
 
-@pytest.mark.parametrize("value", [SCHEMA, '{"type": "object"}'])
-def test_a_schema_is_json_in_its_authors_order(value: Any) -> None:
-    made = request("%%gemini --schema Recipe x", Recorder(Recipe=value))
-    assert made.schema.startswith('{"type": "object"')
-    if value is SCHEMA:
-        assert list(made.to_json()["schema"]["properties"]) == ["b", "a"]
-    inline = request('%%gemini --schema {"é": {"x": [1, 2.50]}} x', nothing)
-    assert inline.schema == '{"é": {"x": [1, 2.5]}}'
-    assert request("%%gemini --schema shapes['a'] x", Recorder(shapes={"a": {}})).schema == "{}"
+# --- pictures and files --------------------------------------------------------------------------
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+PICTURE = Part(data=PNG, mime_type="image/png")
+
+
+def test_pictures_come_first_then_files_then_the_prompt() -> None:
+    Path("a.png").write_bytes(PNG)
+    Path("notes.py").write_text("x = 1")
+    made = request(
+        "%%gemini --file notes.py -i a.png --file a.png -i fig\nSay {{ user.name }}",
+        Recorder(fig=PICTURE),
+    )
+    named = Part(data=PNG, mime_type="image/png", name="a.png")
+    assert made.messages[-1].parts == (
+        named,
+        PICTURE,
+        Part(text="--- notes.py ---\nx = 1\n\n"),
+        named,
+        Part(text="Say Ada"),
+    )
+    assert made.prompt == "--- notes.py ---\nx = 1\n\nSay Ada"
+
+
+def test_a_picture_or_a_file_is_prompt_enough() -> None:
+    Path("a.txt").write_text("a")
+    assert request("%%gemini -i fig", Recorder(fig=PICTURE)).messages[-1].parts == (PICTURE,)
+    assert request("%%gemini -f a.txt").prompt == "--- a.txt ---\na\n\n"
+    film = Part(uri="https://youtu.be/abc", mime_type="video/mp4")
+    assert request("%%gemini -f https://youtu.be/abc").messages[-1].parts == (film,)
+    assert request("%%gemini --raw -i fig", Recorder(fig=PICTURE)).messages[-1].parts == (PICTURE,)
+
+
+def test_pictures_are_shrunk_where_it_was_asked() -> None:
+    from PIL import Image
+
+    picture, text = (
+        Image.new("RGB", (100, 50)),
+        "%%gemini --max-pixels 200 -i pic\n{{ pic }}{{ n }}",
+    )
+    parts = request(text, Recorder(pic=picture, n=1)).messages[-1].parts
+    sizes = [Image.open(io.BytesIO(part.data)).size for part in parts if part.data]
+    assert sizes == [(20, 10), (20, 10)] and parts[-1] == Part(text="1")
+
+
+def test_a_table_takes_its_form_from_the_placeholder() -> None:
+    import pandas as pd
+
+    evaluate = Recorder(df=pd.DataFrame({"a": [1]}))
+    text = request("%%gemini\n{{ df }}|{{ df:csv }}|{{ df:markdown }}", evaluate).prompt
+    assert text == ",a\n0,1\n|,a\n0,1\n||  | a |\n| --- | --- |\n| 0 | 1 |\n"
+    with pytest.raises(PlaceholderError, match=r"\{\{ df:\.2f \}\} cannot be made part"):
+        request("%%gemini\n{{ df:.2f }}", evaluate)
+    assert "a" in request("%%gemini\n{{ df!s }}", evaluate).prompt
+
+
+def test_the_last_answer_with_its_pictures() -> None:
+    signed = Part(data=PNG, mime_type="image/png", signature=b"theirs")
+    answer = Reply("There:", parts=(Part(text="There:"), signed))
+    parts = request("%%gemini\nMake it night: {{ _ }}", Recorder(_=answer)).messages[-1].parts
+    assert parts == (Part(text="Make it night: There:"), PICTURE)
+    plain = Reply.saying("Yes.")
+    assert request("%%gemini\nWhy {{ _ }}", Recorder(_=plain)).prompt == "Why Yes."
+
+
+class Figure:
+    def savefig(self, *_: Any, **__: Any) -> None:
+        raise ValueError("no \n axes")
+
+
+Figure.__module__ = "matplotlib.figure"
+
+
+@pytest.mark.parametrize("cell", ["%%gemini\n{{ x }}", "%%gemini -i x y", "%%gemini -f x y"])
+def test_an_object_that_raises_is_an_error_before_anything_is_sent(cell: str) -> None:
+    for value in (Figure(), Odd(ZeroDivisionError), [Figure(), PNG]):
+        with pytest.raises(UsageError) as caught:
+            request(cell, Recorder(x=value))
+        assert "cannot be made part of" in caught.value.what
+        assert "nothing was sent" in caught.value.what
+    with pytest.raises(KeyboardInterrupt):
+        request(cell, Recorder(x=Odd(KeyboardInterrupt)))
+
+
+def test_an_error_that_cannot_be_written_either() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    for cell in ("%%gemini\n{{ x }}", "%%gemini -f x y"):
+        with pytest.raises(UsageError, match="its message cannot be read"):
+            request(cell, Recorder(x=Odd(Mute)))  # type: ignore[arg-type]
+
+
+def test_a_request_holds_no_object_of_the_notebook() -> None:
+    from PIL import Image
+
+    picture = Image.new("RGB", (8, 8), "red")
+    space = {"pic": picture, "many": [picture, bytearray(PNG)], "t": type("T", (str,), {})("x")}
+    text = "%%gemini -i pic\n{{ many }} {{ t }}"
+    made = request(text, Recorder(**space))
+    for part in made.messages[-1].parts:
+        assert type(part.text) in (str, type(None)) and type(part.data) in (bytes, type(None))
+    before = made.digest
+    assert request(text, Recorder(**space)).digest == before
+    picture.paste("blue", (0, 0, 4, 4))
+    space["many"].clear()
+    assert made.digest == before != request(text, Recorder(**space)).digest
+
+
+# --- tools and services --------------------------------------------------------------------------
+
+
+def lookup(city: str) -> str:
+    """The weather of a city."""
+    return city
+
+
+def test_functions_become_tools() -> None:
+    place = SimpleNamespace(book=lookup)
+    cell = GeminiCell.parse("%%gemini --tools lookup,place.book --max-hops 3 --tool-timeout 2 x")
+    built = build(cell, Recorder(lookup=lookup, place=place))
+    assert [tool.name for tool in built.request.tools] == ["lookup", "book"]
+    assert built.toolbox is not None and built.toolbox.max_hops == 3
+    assert built.request.tools == built.toolbox.tools
+    plain = build(GeminiCell.parse("%%gemini x"), nothing)
+    assert plain.toolbox is None and plain.request.tools == ()
 
 
 @pytest.mark.parametrize(
-    ("option", "value"),
+    ("names", "words"),
     [
-        ("[1]", None),
-        ("''", None),
-        ("'{a'", None),
-        ("'[ '", None),
-        ("R", 1),
-        ("R", "text"),
-        ("R", "[" * 100_000),
-        ("R", [SCHEMA]),
-        ("R", dict),
-        ("R", {"a": {1, 2}}),
-        ("R", {"a": float("nan")}),
-        ("R", MappingProxyType({})),
+        ("price", "--tools price is no function but float"),
+        ("lokup", "'lokup' is not defined"),
+        ("lookup()", "takes names of functions, not 'lookup()'"),
+        ("lookup,user.lookup", "names two functions 'lookup'"),
+        ("user.nme", "user.nme failed: AttributeError"),
     ],
-    ids=lambda value: str(value)[:20],
 )
-def test_what_is_no_schema_is_refused(option: str, value: Any) -> None:
+def test_what_is_no_function(names: str, words: str) -> None:
+    user = SimpleNamespace(lookup=lookup)
     with pytest.raises(UsageError) as caught:
-        request(f"%%gemini --schema {option} x", Recorder(R=value))
-    assert "nothing was sent" in caught.value.what
+        request(f"%%gemini --tools {names} x", Recorder(lookup=lookup, user=user))
+    assert words in caught.value.what and "nothing was sent" in caught.value.what
 
 
-def test_a_schema_in_a_circle_is_refused() -> None:
-    circle: dict[str, Any] = {}
-    circle["a"] = circle
-    with pytest.raises(UsageError, match="nothing was sent"):
-        request("%%gemini --schema R x", Recorder(R=circle))
+def test_what_the_service_may_do() -> None:
+    assert request("%%gemini x").services == ()
+    assert request("%%gemini --code-execution --search --url-context x").services == (
+        SEARCH,
+        URL_CONTEXT,
+        CODE_EXECUTION,
+    )
 
 
-def test_an_undefined_schema_speaks_of_no_braces() -> None:
-    with pytest.raises(PlaceholderError) as caught:
-        request("%%gemini --schema Recpe x", Recorder(Recipe={}))
-    assert caught.value.next_step == "Did you mean Recipe?"
+def test_a_plain_cell_loads_neither_tools_nor_schemas() -> None:
+    code = (
+        "import sys; from gemini_magic.cell import GeminiCell;"
+        "from gemini_magic.engine.request import build;"
+        "build(GeminiCell.parse('%%gemini\\nhello {{ x }}'), lambda _: 1);"
+        "print(*(name for name in sys.modules if name.startswith(('gemini_magic.parts_', 'PIL', "
+        "'gemini_magic.web', 'gemini_magic.engine.toolbox', 'gemini_magic.engine.schema', "
+        "'pydantic', 'asyncio'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 @given(st.text(st.characters(codec="utf-8")).filter(str.strip))
@@ -285,6 +425,8 @@ def test_half_a_character_is_refused_before_anything_is_sent() -> None:
     for cell, names in (
         ("%%gemini\nhello {{ x }}", {"x": "\ud800"}),
         ("%%gemini --system {{x}}\nhello", {"x": "\udc80"}),
+        ("%%gemini -f x hello", {"x": "\udc80"}),
+        ("%%gemini -f gs://\udc80.png hello", {}),
     ):
         with pytest.raises(UsageError) as caught:
             request(cell, Recorder(**names))

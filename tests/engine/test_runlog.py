@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -11,7 +12,17 @@ import pytest
 
 from gemini_magic.engine import runlog
 from gemini_magic.engine.runlog import RunLog
-from gemini_magic.types import Message, Part, Reply, Request, Target
+from gemini_magic.types import (
+    Code,
+    Message,
+    Part,
+    Reply,
+    Request,
+    Target,
+    ToolCall,
+    ToolResult,
+    digest,
+)
 
 
 def reply(text: str, question: str = "hello", data: bytes | None = None) -> Reply:
@@ -35,6 +46,44 @@ def test_the_newest_run_of_a_request_is_found(tmp_path: Path) -> None:
     assert log.find("nothing") is None
 
 
+def test_the_parts_of_an_answer_are_kept(tmp_path: Path) -> None:
+    log = RunLog(tmp_path / "runs.db")
+    small = Part(data=b"small", mime_type="image/png")
+    large = Part(data=bytes(200_000), mime_type="image/png", name="large.png")
+    said = (
+        Part(text="look"),
+        small,
+        large,
+        Part(call=ToolCall("f", '{"a": 1}')),
+        Part(result=ToolResult("f", "x" * 300_000)),
+    )
+    log.add(reply("look").replace(parts=said), "t")
+    found = log.find(reply("look").request.digest)  # type: ignore[union-attr]
+    assert found is not None
+    assert found.parts[:2] == ({"text": "look"}, small.to_json())
+    assert found.parts[2] == large.to_json(brief=True)
+    assert found.parts[3]["call"]["arguments"] == '{"a": 1}'
+    assert found.parts[4]["result"]["content"] == f"sha256:{digest('x' * 300_000)}"
+    log.add(reply("plain").replace(parts=(Part(text="plain"),)), "t")
+    found = log.find(reply("plain").request.digest)  # type: ignore[union-attr]
+    assert found is not None and found.parts == ({"text": "plain"},)
+
+
+def test_a_log_of_the_version_before_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    RunLog(path).add(reply("old"), "t")
+    with sqlite3.connect(path) as database:
+        database.execute("DROP TABLE answers")
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    log = RunLog(path)
+    picture = Part(data=b"p", mime_type="image/png")
+    log.add(reply("", "new").replace(parts=(picture,)), "t")
+    for question, parts in (("hello", ({"text": "old"},)), ("new", (picture.to_json(),))):
+        found = log.find(reply("", question).request.digest)  # type: ignore[union-attr]
+        assert found is not None and found.parts == parts
+
+
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
@@ -52,6 +101,14 @@ def test_it_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         log.add(reply("x", f"question {n}"), "t")
     kept = [log.find(reply("x", f"question {n}").request.digest) for n in range(6)]  # type: ignore[union-attr]
     assert [found is not None for found in kept] == [False] * 3 + [True] * 3
+    with sqlite3.connect(tmp_path / "runs.db") as database:
+        assert database.execute("SELECT count(*) FROM answers").fetchone() == (0,)
+    database.close()
+    for n in range(6):
+        log.add(reply("x", f"{n}").replace(parts=(Part(code=Code("1")),)), "t")
+    with sqlite3.connect(tmp_path / "runs.db") as database:
+        assert database.execute("SELECT count(*) FROM answers").fetchone() == (3,)
+    database.close()
     picture = reply("x", data=bytes(200_000))
     log.add(picture, "t")
     assert (tmp_path / "runs.db").stat().st_size < 100_000

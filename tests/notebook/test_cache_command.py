@@ -28,7 +28,7 @@ def cache(tmp_path: Path) -> Cache:
 
 def fill(cache: Cache, count: int) -> None:
     for n in range(count):
-        cache.keep(digest(str(n)), Reply("x" * 1000))
+        cache.keep(digest(str(n)), Reply.saying("x" * 1000))
 
 
 def test_the_table_says_what_is_kept(cache: Cache, capsys: pytest.CaptureFixture[str]) -> None:

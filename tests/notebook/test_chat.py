@@ -16,7 +16,8 @@ def question(text: str) -> Message:
 
 
 def say(chat: Conversation, place: Place | None, text: str) -> int:
-    return chat.add(place, question(text), Reply(f"re {text}"))
+    said = Message("model", (Part(text=f"re {text}"),))
+    return chat.add(place, question(text), Reply(f"re {text}", exchanged=(said,)))
 
 
 def heard(chat: Conversation, place: Place | None = None) -> list[str]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
 from gemini_magic.notebook import display
@@ -13,6 +18,7 @@ from gemini_magic.notebook.display import (
     NoView,
     Output,
     TerminalView,
+    draw_whole,
     readable,
     reply_data,
     status_of,
@@ -22,17 +28,30 @@ from gemini_magic.notebook.tables import html_table, show_table, text_table
 from gemini_magic.types import (
     CANCELLED,
     CUT,
+    Citation,
+    Code,
+    CodeOutput,
     Event,
     Finished,
     Notice,
+    Part,
+    PartDone,
+    Preview,
     Reply,
     Started,
     Switched,
     Target,
     TextDelta,
     ThoughtDelta,
+    ToolCall,
+    ToolCalled,
+    ToolResult,
+    ToolReturned,
+    ToolUse,
+    Uploading,
     Waiting,
 )
+from tests.notebook.media_values import MP4, SVG, bomb, png, wav
 
 A, B = Target("studio", "gemini-x"), Target("local", "tiny")
 
@@ -277,6 +296,294 @@ def test_a_partial_answer_is_marked(reason: str, words: str) -> None:
     data = reply_data(reply, "markdown")
     assert data["text/markdown"].endswith(f"\n\n*{words}*")
     assert "interrupted" not in reply_data(Reply("whole"), "markdown")["text/markdown"]
+
+
+# --- answers of several parts ---------------------------------------------------------------
+
+CALL = ToolCall("lookup", '{"city": "Oslo"}')
+USE = ToolUse(CALL, ToolResult("lookup", '"12 °C"'), 0.2)
+CALLED = ToolCalled(CALL, Part(call=CALL))
+
+
+def kinds(shell: Kernel) -> list[str]:
+    """The richest type of each output, in their order."""
+    return [
+        next((one for one in data if one != "text/plain"), "text/plain") for data in shown(shell)
+    ]
+
+
+def whole(*parts: Part, **more: Any) -> Reply:
+    return Reply("".join(part.text or "" for part in parts), parts=parts, target=A, **more)
+
+
+def stream(view: NotebookView, clock: Clock, *events: Event) -> None:
+    """Each event is drawn before the next one comes."""
+    for event in events:
+        view.take([event])
+        clock.now += 0.2
+        view.take([])
+
+
+def test_parts_are_shown_in_the_order_in_which_they_come(shell: Kernel, clock: Clock) -> None:
+    picture = png()
+    code, output = Part(code=Code("print(1)")), Part(output=CodeOutput("1"))
+    view = notebook(shell)
+    stream(view, clock, Started(A), TextDelta("**before**"), PartDone(picture), TextDelta("mid"))
+    stream(view, clock, TextDelta("dle"), PartDone(code), PartDone(output), TextDelta("end"))
+    order = ["text/markdown", "image/png", "text/markdown", "text/markdown", "text/html"]
+    assert kinds(shell) == [*order, "text/markdown"]
+    texts = [Part(text=text) for text in ("**before**", "middle", "end")]
+    reply = whole(texts[0], picture, texts[1], code, output, texts[2])
+    drawn = len(shell.display_pub.calls)
+    view.close(reply, "foot", {"model": "x"})
+    assert kinds(shell) == [*order, "text/markdown", "text/html"]
+    assert len(shell.display_pub.calls) == drawn + 3 + 1  # the texts and the footer
+    said = [data["text/plain"] for data in shown(shell)]
+    assert said[0] == "**before**" and said[2] == "middle" and said[5:] == ["end", "foot"]
+    assert said[1] == "<picture 32x20>"
+    assert shell.display_pub.metadata == {"gemini_magic": {"model": "x"}}
+
+
+def test_what_is_there_at_once_is_drawn_once(shell: Kernel, clock: Clock) -> None:
+    picture = png()
+    reply = whole(Part(text="a"), picture, Part(text="b"))
+    view = notebook(shell)
+    view.take([TextDelta("a"), PartDone(picture), TextDelta("b"), Finished(reply)])
+    assert shown(shell) == []
+    view.close(reply, "foot", saved=(Path("out/cat.png"),))
+    assert len(shell.display_pub.calls) == 4
+    assert shown(shell)[1]["text/plain"] == "<picture 32x20, saved as out/cat.png>"
+
+
+@pytest.mark.parametrize("form", ["markdown", "text", "code"])
+def test_a_reply_that_is_there_already_shows_the_same(
+    shell: Kernel, clock: Clock, form: str
+) -> None:
+    reply = whole(
+        Part(text="<b>a</b>"), Part(call=CALL), Part(result=USE.result), png(),
+        Part(code=Code("1")), Part(output=CodeOutput("1")), Part(text="b"),
+        tool_calls=(USE,), thoughts="hm", citations=(Citation("https://a.example/", "A"),),
+    )  # fmt: skip
+    view = notebook(shell, form)
+    stream(view, clock, ThoughtDelta("hm"), TextDelta("<b>a</b>"), CALLED, ToolReturned(USE))
+    stream(view, clock, *(PartDone(part) for part in reply.parts[3:6]), TextDelta("b"))
+    view.close(reply, "foot")
+    other = Kernel()
+    draw_whole(other, reply, "foot", form=form)
+    assert shown(other) == shown(shell) and len(shown(shell)) == 9
+    assert len(other.display_pub.calls) == 9
+
+
+def test_a_call_is_shown_while_it_runs_and_then_what_it_gave(shell: Kernel, clock: Clock) -> None:
+    view = notebook(shell)
+    stream(view, clock, CALLED)
+    assert shown(shell)[0]["text/plain"].endswith("running …")
+    stream(view, clock, ToolReturned(USE))
+    assert len(shown(shell)) == 1 and "12 °C" in shown(shell)[0]["text/plain"]
+    view.take([Started(A)])
+    clock.now += 1
+    view.take([])
+    assert shown(shell)[1]["text/plain"] == "waiting for gemini-x on studio …"
+    stream(view, clock, TextDelta("It is 12 °C."))
+    assert [data["text/plain"] for data in shown(shell)][1:] == ["It is 12 °C."]
+    reply = whole(Part(call=CALL), Part(result=USE.result), Part(text="It is 12 °C."))
+    view.close(reply.replace(tool_calls=(USE,)), "foot")
+    assert len(shown(shell)) == 3
+
+
+def test_the_same_call_twice_gets_both_results(shell: Kernel, clock: Clock) -> None:
+    view = notebook(shell)
+    later = ToolUse(CALL, ToolResult("lookup", '"later"', failed=True), 9.0)
+    stream(view, clock, CALLED, CALLED, ToolReturned(USE), ToolReturned(later))
+    first, second = (data["text/plain"] for data in shown(shell))
+    assert "12 °C" in first and "✗" in second and "later" in second
+
+
+def test_a_call_that_was_stopped_says_so(shell: Kernel, clock: Clock) -> None:
+    view = notebook(shell)
+    stream(view, clock, TextDelta("Let me see."), CALLED)
+    view.close(whole(Part(text="Let me see."), Part(call=CALL), finish_reason=CANCELLED), "foot")
+    said = [data["text/plain"].strip() for data in shown(shell)]
+    assert said[0] == "Let me see." and said[1].endswith("· not run")
+    assert said[2:] == ["*… (interrupted)*", "foot"]
+
+
+def test_a_picture_that_grows_is_one_output(shell: Kernel, clock: Clock) -> None:
+    small, middle, final = png((8, 8)), png((16, 16)), png((2000, 1000))
+    view = notebook(shell)
+    stream(view, clock, Preview(small), Preview(middle))
+    assert [data["text/plain"] for data in shown(shell)] == ["<picture 16x16, unfinished>"]
+    stream(view, clock, PartDone(final))
+    view.close(whole(final), "foot", {"m": 1}, saved=(Path("x.png"),))
+    assert [data["text/plain"] for data in shown(shell)] == [
+        "<picture 2000x1000, saved as x.png>", "foot",
+    ]  # fmt: skip
+    assert shell.display_pub.metadata == {"image/png": {"width": 640}, "gemini_magic": {"m": 1}}
+    assert base64.b64decode(shown(shell)[0]["image/png"]) == final.data
+
+
+def test_an_unfinished_picture_stays_when_stopped(shell: Kernel, clock: Clock) -> None:
+    view = notebook(shell)
+    stream(view, clock, Preview(png()))
+    view.close(Reply(finish_reason=CANCELLED, target=A), "foot")
+    said = [data["text/plain"].strip() for data in shown(shell)]
+    assert said == ["<picture 32x20, unfinished>", "*… (interrupted)*", "foot"]
+
+
+def test_thoughts_are_folded_away_before_what_came_of_them(shell: Kernel, clock: Clock) -> None:
+    view = notebook(shell)
+    stream(view, clock, ThoughtDelta("<b>hm"), ThoughtDelta(" hm"))
+    clock.now += 1
+    view.take([ThoughtDelta("!")])
+    assert [data["text/plain"] for data in shown(shell)] == ["thinking …"]
+    calls = len(shell.display_pub.calls)
+    view.take([ThoughtDelta("!")])
+    assert len(shell.display_pub.calls) == calls
+    stream(view, clock, TextDelta("Yes."))
+    thoughts, answer = shown(shell)
+    assert "<details>" in thoughts["text/html"] and "&lt;b&gt;hm hm!!" in thoughts["text/html"]
+    assert "hm" not in thoughts["text/plain"] and answer["text/plain"] == "Yes."
+    view.close(whole(Part(text="Yes."), thoughts="<b>hm hm!!"), "foot", {"m": 1})
+    assert len(shown(shell)) == 3 and shell.display_pub.calls[-2]["text/plain"] == "Yes."
+
+
+def test_thoughts_of_a_target_that_failed_are_gone(shell: Kernel, clock: Clock) -> None:
+    view = notebook(shell)
+    view.take([ThoughtDelta("old"), Switched(A, B, "studio is full."), ThoughtDelta("new")])
+    stream(view, clock, TextDelta("x"))
+    assert "old" not in str(shown(shell)) and "new" in shown(shell)[0]["text/html"]
+
+
+def test_thoughts_between_words_do_not_break_the_text(shell: Kernel, clock: Clock) -> None:
+    view = notebook(shell)
+    for n in range(50):
+        stream(view, clock, TextDelta(f"w{n} "), ThoughtDelta(f"t{n} "))
+    text, thoughts = ("".join(f"{c}{n} " for n in range(50)) for c in "wt")
+    view.close(whole(Part(text=text), thoughts=thoughts), "foot")
+    assert shown(shell)[0]["text/plain"] == text and len(shown(shell)) <= 4
+
+
+def test_a_status_in_the_middle_leaves_when_words_come(shell: Kernel, clock: Clock) -> None:
+    view = notebook(shell)
+    stream(view, clock, TextDelta("a"))
+    view.take([Waiting("the minute is full")])
+    clock.now += 1
+    view.take([])
+    assert shown(shell)[1]["text/plain"] == "the minute is full …"
+    stream(view, clock, TextDelta("b"))
+    assert [data["text/plain"] for data in shown(shell)] == ["ab", ""]
+    view.close(whole(Part(text="ab")), "foot")
+    assert [data["text/plain"] for data in shown(shell)] == ["ab", "foot"]
+
+
+def test_an_upload_shows_how_far_it_is(shell: Kernel, clock: Clock) -> None:
+    view = notebook(shell)
+    clock.now += 1
+    for done in range(0, 101):
+        view.take([Uploading("film.mp4", done * 10**6, 100 * 10**6)])
+        clock.now += 0.01
+    assert 8 <= len(shell.display_pub.calls) <= 12 and len(shown(shell)) == 1
+    view.take([])
+    clock.now += 0.2
+    view.take([])
+    assert shown(shell)[0]["text/plain"] == "uploading film.mp4: 100 % of 100.0 MB …"
+    view.abandon()
+    assert shown(shell) == [{"text/plain": ""}]
+
+
+def test_what_a_reply_has_and_the_events_had_not_is_drawn_at_the_end(
+    shell: Kernel, clock: Clock
+) -> None:
+    view = notebook(shell)
+    stream(view, clock, TextDelta("no JSON"), PartDone(png()))
+    view.close(whole(Part(text='{"a": 1}'), thoughts="hm"), "foot")
+    assert [data["text/plain"].split(":")[0] for data in shown(shell)] == [
+        '{"a"', "", "(thoughts", "foot",
+    ]  # fmt: skip
+    late = notebook(shell)
+    late.take([Finished(Reply())])
+    late.close(whole(Part(text="x"), png()), "foot")
+    assert [data["text/plain"] for data in shown(shell)][-3:] == ["x", "<picture 32x20>", "foot"]
+
+
+def test_only_the_last_text_takes_a_form(shell: Kernel, clock: Clock) -> None:
+    parts = (Part(text="I look it up."), Part(call=CALL), Part(text='{"t": 12}'))
+    for form, wanted in (("json", "application/json"), ("html", "text/html")):
+        view = notebook(shell, form)
+        stream(view, clock, TextDelta("I look it up."), CALLED, TextDelta('{"t": 12}'))
+        assert all("text/markdown" not in data for data in shown(shell))
+        view.close(whole(*parts), "foot")
+        assert shown(shell)[0] == {"text/plain": "I look it up."}
+        assert wanted in shown(shell)[2]
+        shell.display_pub = Publisher()
+    view = notebook(shell, "df")
+    stream(view, clock, TextDelta('[{"t": 12}]'))
+    view.close(whole(Part(text='[{"t": 12}]')), "foot", frame=pandas.DataFrame([{"t": 12}]))
+    assert "<td>12</td>" in shown(shell)[0]["text/html"] and len(shown(shell)) == 2
+
+
+def test_what_is_no_picture_is_a_line(shell: Kernel, clock: Clock) -> None:
+    view = notebook(shell)
+    parts = (
+        Part(data=b"<script>", mime_type="image/png"), Part(data=bomb(), mime_type="image/png"),
+        Part(data=SVG, mime_type="image/svg+xml"), Part(data=wav(), mime_type="audio/wav"),
+        Part(data=MP4, mime_type="video/mp4"),
+        Part(data=b"ID3" + bytes(11_000_000), mime_type="audio/mpeg"),
+    )  # fmt: skip
+    view.take([PartDone(part) for part in parts])
+    view.close(whole(*parts), "f", saved=(None, None, Path("a.svg"), None, None, Path("b.mp3")))
+    none, large, svg, sound, film, long, _ = shown(shell)
+    assert list(none) == list(large) == list(long) == ["text/plain"]
+    assert "no picture that is known" in none["text/plain"] and "too large" in large["text/plain"]
+    assert svg["text/html"].startswith("<img ") and "<svg" not in svg["text/html"]
+    assert "data:image/svg+xml;base64," in svg["text/html"]
+    assert svg["text/plain"] == "<picture, 89 bytes, saved as a.svg>"
+    assert '<audio controls preload="metadata" src="data:audio/wav;base64,' in sound["text/html"]
+    assert sound["text/plain"].startswith("<sound, ") and "<video controls" in film["text/html"]
+    assert long["text/plain"] == "<sound, 11.0 MB, saved as b.mp3>"
+
+
+def test_plain_answers_load_nothing_more() -> None:
+    code = """
+import sys
+from gemini_magic.notebook.display import NotebookView, Output
+from gemini_magic.types import *
+from gemini_magic import types
+before = set(sys.modules)
+class Shell:
+    class display_pub:
+        publish = staticmethod(lambda *_, **__: None)
+view = NotebookView(Output(Shell), "markdown")
+view.take([types.Started(types.Target("a", "b")), types.TextDelta("**x**")])
+view.take([])
+view.close(types.Reply.saying("**x**"), "foot", {})
+print(sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_a_terminal_names_pictures_and_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    view = TerminalView("markdown")
+    picture = png()
+    view.take(
+        [TextDelta("Look:"), CALLED, ToolReturned(USE), TextDelta("here "), PartDone(picture)]
+    )
+    view.take([PartDone(Part(code=Code("1 + 1"))), PartDone(Part(output=CodeOutput("2\x1b[2J")))])
+    reply = whole(
+        Part(text="Look:"), Part(call=CALL), Part(text="here "), picture,
+        citations=(Citation("https://a.example/", "A\x1b[2J"),),
+    )  # fmt: skip
+    view.close(reply, "foot", saved=(Path("cat.png"),))
+    assert capsys.readouterr().out.splitlines() == [
+        "Look:", '[lookup(city="Oslo") → "12 °C" (0.2 s)]', "here ", "<picture 32x20>", "1 + 1",
+        "[the program's output]", "2[2J", "[saved as cat.png]", "Sources:",
+        "1. A[2J (a.example) https://a.example/", "[foot]",
+    ]  # fmt: skip
+    view = TerminalView("df")
+    view.take([TextDelta("[]")])
+    view.close(Reply("[]"), "foot", frame="a table")
+    assert capsys.readouterr().out == "a table\n[foot]\n"
 
 
 def test_control_characters_reach_no_terminal() -> None:

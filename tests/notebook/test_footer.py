@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from gemini_magic.config import load
 from gemini_magic.engine.request import Built
@@ -17,6 +18,9 @@ from gemini_magic.types import (
     Request,
     Settings,
     Target,
+    ToolCall,
+    ToolResult,
+    ToolUse,
     Usage,
     digest,
 )
@@ -95,3 +99,31 @@ def test_a_dry_run_shows_all_that_would_be_sent() -> None:
         '{"type": "object"}',
         "a note",
     ]
+
+
+def test_a_footer_counts_calls_and_rounds() -> None:
+    call = ToolCall("f", "{}")
+    use = ToolUse(call, ToolResult("f", "1"), 0.1)
+    asked, gave = Message("model", (Part(call=call),)), Message("user", (Part(result=use.result),))
+    said = Message("model", (Part(text="x"),))
+    reply = Reply("x", tool_calls=(use, use, use), exchanged=(asked, gave, asked, gave, said))
+    assert footer(reply) == "0.0 s · 3 calls in 2 rounds"
+    assert footer(Reply("x", tool_calls=(use,), exchanged=(asked, gave, said))) == "0.0 s · 1 call"
+
+
+def test_a_footer_counts_pictures_and_says_where_they_are() -> None:
+    picture = Part(data=b"x", mime_type="image/png")
+    sound = Part(data=b"x", mime_type="audio/wav")
+    film = Part(data=b"x", mime_type="video/mp4")
+    document = Part(data=b"x", mime_type="application/pdf")
+    here = Path.cwd() / "gemini_outputs"
+    two = Reply(parts=(picture, Part(text="x"), picture))
+    assert footer(two) == "0.0 s · 2 pictures"
+    both = (here / "a.png", here / "b.png")
+    assert footer(two, both) == "0.0 s · 2 pictures · saved in gemini_outputs/"
+    assert footer(two, (None, here / "b.png")).endswith("2 pictures · 1 saved in gemini_outputs/")
+    all_kinds = Reply(parts=(picture, sound, film, document), cached=True)
+    assert footer(all_kinds, (None,) * 4) == (
+        "1 picture, 1 sound, 1 film, 1 file · cached · 0 quota"
+    )
+    assert footer(Reply(parts=(sound,)), (Path("/else/a.wav"),)).endswith("saved in /else/")

@@ -116,7 +116,7 @@ def test_many_models_become_others_and_days_are_whole() -> None:
     assert sum(sum(one.tokens) for one in found) == 22
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::UserWarning")
 @pytest.mark.parametrize("name", [HOSTILE, "_hidden", "$\\frac$", "模型", "x" * 300, ""])
 def test_names_are_no_markup(name: str) -> None:
     pytest.importorskip("matplotlib")

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from gemini_magic.quota import estimate as module
 from gemini_magic.quota.estimate import Calibration, estimate
-from gemini_magic.types import Message, Part, Request
+from gemini_magic.types import (
+    Code,
+    CodeOutput,
+    File,
+    Message,
+    Part,
+    Request,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
 
 SENTENCE = "The committee met on Tuesday to discuss the new proposal and its costs. "
 
@@ -112,6 +122,52 @@ def test_media() -> None:
     assert media(b"1234567890" * 18, "text/csv; charset=utf-8") == near(100)
     silent = b"RIFF\0\0\0\0WAVEfmt " + bytes(100)  # a rate of 0 divides nothing
     assert media(silent, "audio/wav") < module.SOUND
+
+
+def of(part: Part) -> float:
+    """The estimate of one part, without the message around it and the margin."""
+    return (estimate(ask(part)) - module.PER_MESSAGE) / module.MARGIN
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "tokens"),
+    [
+        ("image/png", module.PICTURE),
+        ("application/pdf", 192 * module.PAGE),
+        ("audio/mpeg", 1_200 * module.SOUND),
+        ("audio/wav", 100 * module.SOUND),
+        ("audio/aiff", 100 * module.SOUND),
+        ("audio/flac", 192 * module.SOUND),
+        ("video/mp4", 76.8 * module.FILM),
+        ("text/plain", 9_600_000 / module.LATIN),
+    ],
+)
+def test_files_are_counted_by_their_size_and_not_read(mime_type: str, tokens: float) -> None:
+    file = File("/there/is/no/such/file", 9_600_000, "0" * 64)
+    assert of(Part(file=file, mime_type=mime_type)) == near(tokens)
+
+
+def test_addresses_are_counted_by_their_type() -> None:
+    assert of(Part(uri="https://youtu.be/x", mime_type="video/mp4")) == near(300 * module.FILM)
+    assert of(Part(uri="gs://b/x.mp3", mime_type="audio/mpeg")) == near(300 * module.SOUND)
+    assert of(Part(uri="gs://b/x.pdf", mime_type="application/pdf")) == near(10 * module.PAGE)
+    assert of(Part(uri="gs://b/x.png", mime_type="image/png")) == near(module.PICTURE)
+
+
+def test_what_was_said_between_functions_and_models_counts() -> None:
+    words = SENTENCE * 50
+    plain = of(Part(text=words))
+    for part in (
+        Part(call=ToolCall("f", words)),
+        Part(result=ToolResult("f", words)),
+        Part(code=Code(words)),
+        Part(output=CodeOutput(words, failed=True)),
+    ):
+        assert of(part) == pytest.approx(plain, rel=0.02)
+    tool = Tool("f", words, "{}")
+    bare = Request((Message("user", (Part(text="x"),)),))
+    with_tool = Request(bare.messages, tools=(tool,))
+    assert estimate(with_tool) - estimate(bare) == pytest.approx(plain * module.MARGIN, rel=0.02)
 
 
 def test_pages_of_a_pdf() -> None:

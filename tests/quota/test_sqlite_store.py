@@ -18,7 +18,7 @@ import pytest
 
 from gemini_magic.quota import sqlite_store
 from gemini_magic.quota.sqlite_store import SCHEMA, SqliteStore
-from gemini_magic.quota.store import Admitted, Amount, NewerStore, StoreError
+from gemini_magic.quota.store import Admitted, Amount, Full, NewerStore, StoreError
 from tests.quota.stores import Hands, SqlitePlace, admitted, gate, in_processes, plan
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows keeps folders private by itself")
@@ -356,6 +356,22 @@ def test_a_network_home_has_no_wal(
     assert sqlite_place.path.with_name("ledger.db-wal").exists() is not remote
 
 
+def test_time_never_goes_back_behind_what_another_machine_wrote(
+    sqlite_place: SqlitePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_store, "_is_remote", lambda _: True)
+    mine, theirs = Hands(), Hands()
+    theirs.boot = "of another machine"
+    one, two = sqlite_place.open(mine), sqlite_place.open(theirs)
+    assert one.now() == two.now()
+    theirs.pass_(3.0)  # their clock is ahead
+    written = admitted(two.reserve(plan(scope="b", counted=(("b", DAY),)))).at
+    assert one.now() == written
+    assert admitted(one.reserve(plan(gate(5, "a", "b")))).at == written
+    mine.pass_(4.0)
+    assert one.now() == written + 1.0
+
+
 @pytest.mark.parametrize(
     ("mounts", "remote"),
     [
@@ -449,3 +465,26 @@ def test_the_file_does_not_grow_with_the_days(sqlite_place: SqlitePlace) -> None
             sizes.append(database.execute("SELECT count(*) FROM events").fetchone()[0])
     assert sizes[-1] == sizes[5] <= 60
     assert len(store.history("")) == 30
+
+
+# --- the short way ------------------------------------------------------------------------------
+
+
+def test_a_simple_plan_takes_one_statement_and_no_more_than_there_is(store: SqliteStore) -> None:
+    simple = plan(gate(3), gate(5, period=DAY))
+    said: list[str] = []
+    admitted(store.reserve(simple))
+    assert store._database is not None
+    store._database.connection.set_trace_callback(said.append)
+    ids = {admitted(store.reserve(simple)).id for _ in range(2)}
+    assert len(ids) == 2 and not any("BEGIN" in statement for statement in said)
+    full = store.reserve(simple)
+    assert isinstance(full, Full) and [one.used for one in full.obstacles] == [3]
+    assert any("BEGIN" in statement for statement in said)
+    assert store.totals((simple.scope,), DAY).requests == 3
+
+
+def test_two_plans_without_gates_are_not_taken_for_each_other(store: SqliteStore) -> None:
+    for scope in ("one", "other") * 3:
+        admitted(store.reserve(plan(scope=scope, gates=())))
+    assert store.totals(("one",), DAY) == store.totals(("other",), DAY) == Amount(3)

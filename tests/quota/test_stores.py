@@ -405,6 +405,18 @@ def test_folding_changes_no_sum(clock: Hands, store: Store) -> None:
     assert store.totals(["a"], DAY) == Amount(2, 2)
 
 
+def test_folding_leaves_nothing_in_a_minute_that_nobody_looked_at_since(
+    clock: Hands, store: Store
+) -> None:
+    admitted(store.reserve(plan(gate(1), amount=Amount(1, 10))))
+    clock.pass_(3 * 86_400.0)
+    admitted(store.reserve(plan(scope="b", counted=(("b", DAY),))))
+    store.fold()
+    store.fold()
+    assert store.minute(["a"]) == Amount()
+    admitted(store.reserve(plan(gate(1))))
+
+
 # --- the clock -----------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 from .google import GoogleServer, Model
 from .openai import OpenAIServer
 from .quota import Quota
-from .script import Answer, Call, Failure, Fault, Picture, Script, Usage
+from .script import Answer, Call, Failure, Fault, Picture, Printed, Program, Script, Usage
 from .server import Disconnect, Recorded, WireServer
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "Model",
     "OpenAIServer",
     "Picture",
+    "Printed",
+    "Program",
     "Quota",
     "Recorded",
     "Script",

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from . import payloads
-from .google_rules import MAX_PAYLOAD, check_request, count_contents, last_text
-from .play import Piece, ScriptedServer, dump, echo_of, filled
+from .google_rules import MAX_PAYLOAD, SIGNATURE, check_request, count_contents, last_text
+from .play import Piece, ScriptedServer, dump, echo_of, filled, pieces
 from .proto import Violation, normalise
 from .quota import Exceeded, Quota, QuotaBook
 from .script import Answer, Failure, ScriptLike
 from .server import Exchange
 
-SIGNATURE = base64.b64encode(b"loopback-thought-signature").decode()
 RESUMABLE = "/upload/"
+MAX_FILE = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ MODELS: tuple[Model, ...] = (
     Model("gemini-2.5-pro"),
     Model("gemini-3.5-flash-lite"),
     Model("gemini-3.8-flash"),
+    Model("gemini-3.8-flash-tts", input_limit=8_192, output_limit=16_384, thinking=False),
+    Model("gemini-3.1-pro-preview"),
     Model("gemini-3.1-flash-image", input_limit=65_536, output_limit=32_768),
     Model("gemma-4-31b-it", input_limit=131_072, output_limit=8_192, thinking=False),
     Model("gemini-embedding-2", ("embedContent", "countTokens"), 8_192, 1, thinking=False),
@@ -65,6 +70,29 @@ ALIASES = {
     "gemini-pro-latest": "gemini-2.5-pro",
 }
 
+
+@dataclass
+class Upload:
+    """A file that is being uploaded: whose, what was announced of it, and what came."""
+
+    project: str
+    mime: str
+    size: int
+    name: str
+    came: int = 0
+    hashed: Any = field(default_factory=hashlib.sha256)
+
+
+@dataclass
+class Stored:
+    """A file that was uploaded; `looks` is how often its state still says PROCESSING."""
+
+    project: str
+    json: dict[str, Any]
+    expires: float
+    looks: int = 0
+
+
 _MODEL_PATH = re.compile(r"/(v1|v1beta)/models/([^/:]+):(\w+)")
 _GENERATE = {"generateContent", "streamGenerateContent"}
 
@@ -74,7 +102,12 @@ class GoogleServer(ScriptedServer):
 
     `key` may be a mapping of keys to projects: quota is counted per project, as Google does.
     `models` (names or Models) and `aliases` (v1beta only) say what exists. `signatures` refuses
-    function calls that come back without their thought signature, as Gemini 3 does.
+    function calls of the present turn that come back without their thought signature; None: on the
+    models that do so (Gemini 3 and later).
+
+    Files belong to a project. Films are PROCESSING for `processing` looks, then ACTIVE, or FAILED
+    with `unreadable`; files live for `file_life` seconds; `hang_uploads` takes an upload's first
+    piece and never answers.
     """
 
     def __init__(
@@ -85,7 +118,7 @@ class GoogleServer(ScriptedServer):
         models: Sequence[str | Model] = MODELS,
         aliases: Mapping[str, str] = ALIASES,
         quota: Quota | None = None,
-        signatures: bool = False,
+        signatures: bool | None = None,
         port: int = 0,
         date_offset: float = 0.0,
         network: tuple[float, float] = (0.0, 0.0),
@@ -97,8 +130,12 @@ class GoogleServer(ScriptedServer):
         self.aliases = dict(aliases)
         self.signatures = signatures
         self.book = QuotaBook(quota or Quota())
-        self.files: dict[str, dict[str, Any]] = {}
-        self._uploads: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, Stored] = {}
+        self.processing = 0
+        self.unreadable = ""
+        self.file_life = 48 * 3600.0
+        self.hang_uploads = False
+        self._uploads: dict[str, Upload] = {}
         self._ids = itertools.count(1)
 
     def classify(
@@ -135,7 +172,7 @@ class GoogleServer(ScriptedServer):
         if request.op == "models" and request.method == "GET":
             return self._models(exchange)
         if request.op == "upload":
-            return self._upload(exchange)
+            return self._upload(exchange, project)
         return NOT_A_PAGE
 
     def _project(self, exchange: Exchange) -> tuple[str, Failure | None]:
@@ -174,6 +211,8 @@ class GoogleServer(ScriptedServer):
             violations = check_request(body, kind, model.name, model.output_limit, self.signatures)
         if violations:
             return _invalid(violations)
+        if failure := self._unknown_file(body, project):
+            return failure
         if action == "countTokens":
             self._count(exchange, body)
             return None
@@ -238,60 +277,143 @@ class GoogleServer(ScriptedServer):
 
     # files: the resumable upload in its two steps, get and delete
 
-    def _upload(self, exchange: Exchange) -> Failure | None:
+    def _upload(self, exchange: Exchange, project: str) -> Failure | None:
         request = exchange.request
         if request.path.startswith(RESUMABLE):
-            return self._upload_step(exchange)
+            return self._upload_step(exchange, project)
         name = request.path.partition("/files")[2].strip("/")
         if request.method == "GET" and not name:
-            self._ok(exchange, {"files": list(self.files.values())})
-        elif name not in self.files:
-            text = f"You do not have permission to access the File {name} or it may not exist."
-            return payloads.google_error(403, text)
+            mine = [one for one in self.files if self._file(one, project)]
+            self._ok(exchange, {"files": [self.files[one].json for one in mine]})
+        elif (file := self._file(name, project)) is None:
+            return _no_file(name)
         elif request.method == "DELETE":
             del self.files[name]
             self._ok(exchange, {})
+        elif request.method == "GET":
+            self._ok(exchange, self._looked_at(file))
         else:
-            self._ok(exchange, self.files[name])
+            return NOT_A_PAGE
         return None
 
-    def _upload_step(self, exchange: Exchange) -> Failure | None:
+    def _file(self, name: str, project: str) -> Stored | None:
+        file = self.files.get(name)
+        if file is None or file.project != project or time.time() > file.expires:
+            return None
+        return file
+
+    def _looked_at(self, file: Stored) -> dict[str, Any]:
+        if file.json["state"] == "PROCESSING":
+            file.looks -= 1
+            if file.looks < 0:
+                file.json["state"] = "FAILED" if self.unreadable else "ACTIVE"
+                if self.unreadable:
+                    file.json["error"] = {"code": 3, "message": self.unreadable}
+        return file.json
+
+    def _unknown_file(self, body: dict[str, Any], project: str) -> Failure | None:
+        """Files of this service have to be there, and ready, and be what they are said to be."""
+        inner = body.get("generate_content_request") or body
+        for part in (p for c in inner.get("contents") or [] for p in c.get("parts") or []):
+            uri = (part.get("file_data") or {}).get("file_uri")
+            if uri is None:
+                continue
+            if not uri.startswith(f"{self.url}/v1beta/files/"):
+                if not re.match(r"(https?|gs)://[^/]+/", uri):
+                    return payloads.google_error(400, f"Invalid or unsupported file uri: {uri}")
+                continue
+            name = uri.rpartition("/")[2]
+            if (file := self._file(name, project)) is None:
+                return _no_file(name)
+            if file.json["state"] != "ACTIVE":
+                text = f"The File {name} is not in an ACTIVE state and usage is not allowed."
+                return payloads.google_error(400, text, status="FAILED_PRECONDITION")
+            if part["file_data"].get("mime_type") != file.json["mimeType"]:
+                return payloads.google_error(400, f"The mime type of the File {name} differs.")
+        return None
+
+    def _upload_step(self, exchange: Exchange, project: str) -> Failure | None:
         request = exchange.request
+        if request.method != "POST":
+            return NOT_A_PAGE
         command = request.headers.get("x-goog-upload-command", "")
         if command == "start":
-            number = f"file{next(self._ids)}"
-            self._uploads[number] = {
-                "mime": request.headers.get("x-goog-upload-header-content-type", ""),
-                "name": ((request.json or {}).get("file") or {}).get("displayName", ""),
-                "body": b"",
-            }
-            url = f"{self.url}{request.path}?upload_id={number}"
-            headers = {"X-Goog-Upload-URL": url, "X-Goog-Upload-Status": "active"}
-            exchange.send(200, b"", headers)
-            return None
+            return self._upload_start(exchange, project)
         upload = self._uploads.get(request.query.get("upload_id", ""))
         if upload is None:
             return payloads.google_error(400, "Upload has already been terminated.")
-        upload["body"] += request.body
+        if self.hang_uploads:
+            exchange.wait(None)
+        offset = request.headers.get("x-goog-upload-offset", "")
+        if command not in ("upload", "upload, finalize") or offset != str(upload.came):
+            return payloads.google_error(400, f"Bad upload command {command!r} at {offset!r}.")
+        upload.came += len(request.body)
+        upload.hashed.update(request.body)
         if "finalize" not in command:
             exchange.send(200, b"", {"X-Goog-Upload-Status": "active"})
             return None
-        number = request.query["upload_id"]
-        self.files[number] = {
-            "name": f"files/{number}",
-            "displayName": upload["name"],
-            "mimeType": upload["mime"],
-            "sizeBytes": str(len(upload["body"])),
-            "uri": f"{self.url}/v1beta/files/{number}",
-            "state": "ACTIVE",
-        }
-        body = dump({"file": self.files[number]})
+        if upload.came != upload.size:
+            return payloads.google_error(400, f"{upload.came} bytes of {upload.size} came.")
+        file = self._store(request.query["upload_id"], upload)
+        del self._uploads[request.query["upload_id"]]
         headers = {"Content-Type": "application/json", "X-Goog-Upload-Status": "final"}
-        exchange.send(200, body, headers)
+        exchange.send(200, dump({"file": file.json}), headers)
         return None
+
+    def _upload_start(self, exchange: Exchange, project: str) -> Failure | None:
+        request = exchange.request
+        body, violations = normalise(request.json, "CreateFileRequest")
+        size = request.headers.get("x-goog-upload-header-content-length", "")
+        mime = request.headers.get("x-goog-upload-header-content-type", "")
+        if request.headers.get("x-goog-upload-protocol") != "resumable":
+            violations.append(Violation("This server speaks the resumable protocol only."))
+        if not size.isdigit() or not 0 < int(size) <= MAX_FILE:
+            violations.append(Violation(f"The file size {size!r} is not allowed."))
+        file = body.get("file") or {} if isinstance(body, dict) else {}
+        if not re.fullmatch(r"[\w.+-]+/[\w.+-]+(;.*)?", mime) or file.get("mime_type") != mime:
+            violations.append(Violation(f"Unsupported MIME type: {mime}"))
+        name = file.get("display_name") or ""
+        if len(name) > 512:
+            violations.append(Violation("display_name is too long", "file.display_name"))
+        if violations:
+            return _invalid(violations)
+        number = f"file{next(self._ids)}"
+        self._uploads[number] = Upload(project, mime, int(size), name)
+        url = f"{self.url}{request.path}?upload_id={number}"
+        exchange.send(200, b"", {"X-Goog-Upload-URL": url, "X-Goog-Upload-Status": "active"})
+        return None
+
+    def _store(self, number: str, upload: Upload) -> Stored:
+        film = upload.mime.startswith("video/")
+        now = time.time() + self.date_offset
+        json = {
+            "name": f"files/{number}",
+            "displayName": upload.name,
+            "mimeType": upload.mime,
+            "sizeBytes": str(upload.size),
+            "createTime": _moment(now),
+            "updateTime": _moment(now),
+            "expirationTime": _moment(now + self.file_life),
+            "sha256Hash": base64.b64encode(upload.hashed.hexdigest().encode()).decode(),
+            "uri": f"{self.url}/v1beta/files/{number}",
+            "state": "PROCESSING" if film and (self.processing or self.unreadable) else "ACTIVE",
+            "source": "UPLOADED",
+        }
+        expires = time.time() + self.file_life
+        self.files[number] = Stored(upload.project, json, expires, self.processing)
+        return self.files[number]
 
     def _ok(self, exchange: Exchange, body: Any) -> None:
         exchange.send(200, dump(body), {"Content-Type": "application/json; charset=UTF-8"})
+
+
+def _no_file(name: str) -> Failure:
+    text = f"You do not have permission to access the File {name} or it may not exist."
+    return payloads.google_error(403, text)
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def google_quota_failure(quota: Quota, exceeded: Exceeded, model: str) -> Failure:
@@ -348,6 +470,9 @@ class GeminiDialect:
 
     def whole(self) -> dict[str, Any]:
         a = self.answer
+        if a.items:
+            parts = [self._part(piece) for piece in pieces(a)]
+            return self._body(parts, a.usage.output or 0, a.usage.thoughts or 0, last=True)
         parts = [self._part(("thought", "".join(a.thoughts)))] if a.thoughts else []
         parts += [self._part(("text", a.whole))] if a.whole else []
         parts += [self._part(("picture", p)) for p in a.pictures]
@@ -360,7 +485,14 @@ class GeminiDialect:
             return {"text": value, "thought": True}
         if kind == "picture":
             data = base64.b64encode(value.data).decode()
-            return {"inlineData": {"mimeType": value.mime, "data": data}}
+            blob: dict[str, Any] = {"inlineData": {"mimeType": value.mime, "data": data}}
+            return {**blob, "thought": True} if value.thought else blob
+        if kind == "program":
+            return {"executableCode": {"language": value.language, "code": value.source}}
+        if kind == "printed":
+            return {"codeExecutionResult": {"outcome": value.outcome, "output": value.text}}
+        if kind == "part":
+            return dict(value)
         if kind == "call":
             call = {"name": value.name, "args": dict(value.args)}
             if value.id:
@@ -401,6 +533,10 @@ class GeminiDialect:
         if parts:
             content["parts"] = parts
         candidate: dict[str, Any] = {"content": content, "index": 0}
+        if last and a.grounding is not None:
+            candidate["groundingMetadata"] = dict(a.grounding)
+        if last and a.url_context is not None:
+            candidate["urlContextMetadata"] = dict(a.url_context)
         if last and a.finish is not None:
             candidate["finishReason"] = a.finish
             if a.finish == "SAFETY":

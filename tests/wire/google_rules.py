@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -32,6 +33,14 @@ MAGIC = {
     "audio/wav": b"RIFF",
 }
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}")
+#: What stands for a signature that this service never gave.
+FOREIGN = base64.b64encode(b"skip_thought_signature_validator").decode()
+SIGNATURE = base64.b64encode(b"loopback-thought-signature").decode()
+ASPECTS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9", "1:4", "4:1",
+           "1:8", "8:1")  # fmt: skip
+SIZES = ("512", "1K", "2K", "4K")
+VOICES = ("Zephyr", "Puck", "Charon", "Kore", "Fenrir", "Leda", "Orus", "Aoede")
+SERVICES = ("google_search", "url_context", "code_execution")
 RANGES: dict[str, tuple[float, float]] = {
     "temperature": (0.0, 2.0),
     "top_p": (0.0, 1.0),
@@ -43,9 +52,11 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 def check_request(
-    body: dict[str, Any], kind: str, model: str, output_limit: int, signatures: bool
+    body: dict[str, Any], kind: str, model: str, output_limit: int, signatures: bool | None
 ) -> list[Violation]:
     """Everything wrong with a normalised request; `signatures` as in GoogleServer."""
+    if signatures is None:
+        signatures = generation(model) >= 3
     if kind == "CountTokensRequest":
         inner = body.get("generate_content_request")
         if (inner is None) == ("contents" not in body):
@@ -62,7 +73,15 @@ def check_request(
         *_schema(config, model),
         *_safety(body.get("safety_settings") or []),
         *_tools(body),
+        *_together(body, config, model),
+        *(_media(config, model) if kind == "GenerateContentRequest" else ()),
     ]
+
+
+def generation(model: str) -> int:
+    """3 for gemini-3.8-flash; 0 for what is no Gemini."""
+    found = re.match(r"gemini-(\d+)", model)
+    return int(found[1]) if found else 0
 
 
 def _say(path: str, text: str) -> Violation:
@@ -126,29 +145,61 @@ def _blob(blob: dict[str, Any] | None, where: str) -> Iterator[Violation]:
 
 def _turns(contents: list[dict[str, Any]], signatures: bool) -> Iterator[Violation]:
     """Function responses answer the function calls of the turn directly before."""
-    calls = 0
+    calls: list[dict[str, Any]] = []
+    present = max((i for i, content in enumerate(contents) if _asks(content)), default=0)
     for i, content in enumerate(contents):
         parts = content.get("parts") or []
-        answers = sum("function_response" in p for p in parts)
+        answers = [p["function_response"] for p in parts if "function_response" in p]
         if answers and not calls:
             yield Violation(
                 "Please ensure that function response turn comes immediately after a function call "
                 "turn."
             )
-        elif answers != calls:
+        elif len(answers) != len(calls):
             yield Violation(
                 "Please ensure that the number of function response parts is equal to the number "
                 "of function call parts of the function call turn."
             )
+        else:
+            yield from _pairs(answers, calls, f"contents[{i}]")
         called = [p for p in parts if "function_call" in p]
-        if signatures and called and "thought_signature" not in called[0]:
-            name = called[0]["function_call"].get("name")
+        if called and content.get("role") != "model":
+            yield Violation("Function calls are made by the model.", f"contents[{i}]")
+        if signatures and i >= present:
+            yield from _signed(called, i)
+        calls = [p["function_call"] for p in called]
+
+
+def _asks(content: dict[str, Any]) -> bool:
+    """Does the user ask something here, and not only give back what functions said?"""
+    parts = content.get("parts") or []
+    return content.get("role") != "model" and any("function_response" not in p for p in parts)
+
+
+def _pairs(
+    answers: list[dict[str, Any]], calls: list[dict[str, Any]], where: str
+) -> Iterator[Violation]:
+    for answer, call in zip(answers, calls, strict=True):
+        same = [(answer.get(name) or "") == (call.get(name) or "") for name in ("name", "id")]
+        if not all(same):
             yield Violation(
-                f"Function call is missing a thought_signature in functionCall parts. Function "
-                f"call `default_api:{name}`, position {i + 1}.",
-                f"contents[{i}]",
+                f"Function response {answer.get('name')!r} does not match a function call of the "
+                "turn before.",
+                where,
             )
-        calls = len(called)
+
+
+def _signed(called: list[dict[str, Any]], i: int) -> Iterator[Violation]:
+    if called and "thought_signature" not in called[0]:
+        name = called[0]["function_call"].get("name")
+        yield Violation(
+            f"Function call is missing a thought_signature in functionCall parts. Function "
+            f"call `default_api:{name}`, position {i + 1}.",
+            f"contents[{i}]",
+        )
+    known = {decode(SIGNATURE), decode(FOREIGN)}
+    if any(decode(p.get("thought_signature") or FOREIGN) not in known for p in called):
+        yield Violation("Thought signature is not valid", f"contents[{i}]")
 
 
 def _system(system: dict[str, Any] | None) -> Iterator[Violation]:
@@ -180,9 +231,54 @@ def _config(config: dict[str, Any], model: str, output_limit: int) -> Iterator[V
         yield _say(f"{at}.response_mime_type", f"allowed mimetypes are {listed}.")
     if "logprobs" in config and not config.get("response_logprobs"):
         yield _say(f"{at}.logprobs", "requires response_logprobs.")
+
+
+def _media(config: dict[str, Any], model: str) -> Iterator[Violation]:
+    """What answers are made of: pictures and speech are for the models that make them."""
+    at = "generation_config"
     modalities = config.get("response_modalities") or []
     if "IMAGE" in modalities and "image" not in model:
-        yield Violation("Model does not support the requested response modalities: image", f"{at}")
+        yield Violation("Model does not support the requested response modalities: image", at)
+    if model.endswith("tts") != (modalities == ["AUDIO"]):
+        listed = ", ".join(modalities).lower() or "text"
+        yield Violation(
+            f"The requested combination of response modalities ({listed}) is not supported by the "
+            "model.",
+            at,
+        )
+    picture = config.get("image_config")
+    if picture is not None and "image" not in model:
+        yield _say(f"{at}.image_config", "Image config is not supported for this model.")
+    for name, known in (("aspect_ratio", ASPECTS), ("image_size", SIZES)):
+        if picture and picture.get(name, known[0]) not in known:
+            yield _say(f"{at}.image_config.{name}", f"{name} must be one of {', '.join(known)}.")
+    speech = config.get("speech_config")
+    if speech is not None and "AUDIO" not in modalities:
+        yield _say(f"{at}.speech_config", "requires the response modality AUDIO.")
+    voice = ((speech or {}).get("voice_config") or {}).get("prebuilt_voice_config") or {}
+    if voice.get("voice_name", VOICES[0]) not in VOICES:
+        yield Violation(f"Voice name {voice['voice_name']} is not supported.", at)
+
+
+def _together(body: dict[str, Any], config: dict[str, Any], model: str) -> Iterator[Violation]:
+    """What does not go together: functions, the service's own tools, an enforced form."""
+    tools = body.get("tools") or []
+    own = any(name in tool for tool in tools for name in SERVICES)
+    functions = any("function_declarations" in tool for tool in tools)
+    allowed = (body.get("tool_config") or {}).get("include_server_side_tool_invocations")
+    if own and functions and generation(model) < 3:
+        yield Violation("Tool use with function calling is unsupported by the model.", "tools")
+    elif own and functions and not allowed:
+        yield Violation(
+            "Please enable tool_config.include_server_side_tool_invocations to use Built-in tools "
+            "with Function calling.",
+            "tools",
+        )
+    if tools and config.get("response_mime_type") == "application/json" and generation(model) < 3:
+        what = "Function calling" if functions else "Tool use"
+        yield Violation(
+            f"{what} with a response mime type: 'application/json' is unsupported", "tools"
+        )
 
 
 def _thinking(thinking: dict[str, Any], model: str) -> Iterator[Violation]:
@@ -202,6 +298,8 @@ def _thinking(thinking: dict[str, Any], model: str) -> Iterator[Violation]:
             f"{most}.",
             at,
         )
+    if thinking.get("thinking_level") == "MINIMAL" and "pro" in model:
+        yield Violation("Thinking level MINIMAL is not supported for this model.", at)
     if "thinking_level" in thinking and model.startswith("gemini-2"):
         yield Violation("Thinking level is not supported for this model.", at)
 

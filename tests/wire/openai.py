@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import re
@@ -10,13 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import payloads
+from .openai_images import ImageDialect, check_images, form_of
 from .openai_rules import check_request, count_messages, last_text
 from .play import Piece, ScriptedServer, dump, echo_of, filled
 from .quota import Exceeded, Left, Quota, QuotaBook
-from .script import Answer, Failure, ScriptLike
+from .script import Answer, Call, Failure, Picture, ScriptLike
 from .server import Exchange
 
-MODELS = ("gpt-4o-mini", "gpt-5-mini", "gemini-2.5-flash", "gemini-3.8-flash", "google/gemma-4-31b")
+MODELS = (
+    "gpt-4o-mini", "gpt-5-mini", "gpt-audio", "gpt-image-1-mini", "gpt-image-2.5-flare",
+    "gemini-2.5-flash", "gemini-3.8-flash", "gemini-3.1-flash-image", "google/gemma-4-31b",
+    "google/gemini-3.1-flash-image", "dall-e-3", "flux-pro",
+)  # fmt: skip
 FINISH = {"STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "content_filter"}
 PREFIX = r"/v1beta/openai|(?:/[\w-]+)*/v1"
 
@@ -25,8 +31,9 @@ class OpenAIServer(ScriptedServer):
     """Speaks to `OpenAI(api_key=server.key, base_url=server.url)`.
 
     `gemini_compat=True` plays Gemini's compatible endpoint instead: its path, fewer known fields,
-    errors as array-wrapped native bodies. `context` is the context length in tokens. `key` may be
-    a mapping of keys to projects (quota is counted per project); a key of "" needs none.
+    errors as array-wrapped native bodies. `openrouter=True` takes OpenRouter's fields, too, and
+    has no interface of its own for pictures. `context` is the context length in tokens. `key` may
+    be a mapping of keys to projects (quota is counted per project); a key of "" needs none.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class OpenAIServer(ScriptedServer):
         quota: Quota | None = None,
         context: int = 128_000,
         gemini_compat: bool = False,
+        openrouter: bool = False,
         port: int = 0,
         date_offset: float = 0.0,
         network: tuple[float, float] = (0.0, 0.0),
@@ -48,6 +56,7 @@ class OpenAIServer(ScriptedServer):
         self.models = tuple(models)
         self.context = context
         self.compat = gemini_compat
+        self.openrouter = openrouter
         self.base_path = "/v1beta/openai" if gemini_compat else "/v1"
         self.book = QuotaBook(quota or Quota())
         self._ids = itertools.count(1)
@@ -57,6 +66,9 @@ class OpenAIServer(ScriptedServer):
     ) -> tuple[str, str, bool]:
         if re.fullmatch(rf"({PREFIX})/chat/completions", path):
             body = body if isinstance(body, dict) else {}
+            return "generate", str(body.get("model", "")), body.get("stream") is True
+        if re.fullmatch(rf"({PREFIX})/images/(generations|edits)", path):
+            body = body if isinstance(body, dict) else {}  # an edit's form is read in `_images`
             return "generate", str(body.get("model", "")), body.get("stream") is True
         if found := re.fullmatch(rf"(?:{PREFIX})/models(?:/(.+))?", path):
             return "models", found[1] or "", False
@@ -68,7 +80,8 @@ class OpenAIServer(ScriptedServer):
         failure = self._key_failure(exchange) or self.scripted_failure(request.op, request.json)
         if failure is None:
             if request.op == "generate" and request.method == "POST":
-                failure = self._chat(exchange)
+                pictures = "/images/" in request.path
+                failure = self._images(exchange) if pictures else self._chat(exchange)
             elif request.op == "models" and request.method == "GET":
                 failure = self._models(exchange)
             else:
@@ -129,7 +142,7 @@ class OpenAIServer(ScriptedServer):
         body = exchange.request.json
         if not exchange.request.headers.get("content-type", "").startswith("application/json"):
             return payloads.openai_error(400, "Expected content-type application/json.")
-        if failure := check_request(body, compat=self.compat):
+        if failure := check_request(body, compat=self.compat, openrouter=self.openrouter):
             return failure
         model = body["model"]
         bucket = model.removeprefix("models/") if self.compat else model
@@ -161,6 +174,30 @@ class OpenAIServer(ScriptedServer):
         if isinstance(item, Failure):
             return item
         self.play(exchange, item, dialect, echo, stream=exchange.request.stream)
+        return None
+
+    def _images(self, exchange: Exchange) -> Failure | None:
+        request = exchange.request
+        if self.openrouter:
+            return payloads.openai_error(404, "No such endpoint.")
+        edit = request.path.endswith("edits")
+        body = form_of(request) if edit else request.json
+        if failure := check_images(body, edit=edit):
+            return failure
+        model = body["model"]
+        if model not in self.models:
+            return self._unknown_model(model)
+        verdict = self.book.admit(self._project(exchange), model, 10)
+        if isinstance(verdict, Exceeded):
+            return self._quota_failure(verdict, model)
+        stream = body.get("stream") is True
+        kind = "image_edit" if edit else "image_generation"
+        echo = Answer(pictures=[Picture(payloads.PIXEL)] * body.get("n", 1))
+        item = self.next_item(exchange)
+        item = echo if item is None else item
+        if isinstance(item, Failure):
+            return item
+        self.play(exchange, item, lambda answer: ImageDialect(answer, kind), echo, stream=stream)
         return None
 
     def _quota_failure(self, exceeded: Exceeded, model: str) -> Failure:
@@ -199,7 +236,10 @@ class OpenAIServer(ScriptedServer):
 
 
 class ChatDialect:
-    """chat.completion, whole or as chunks; thoughts as the proxies' `reasoning_content`."""
+    """chat.completion, whole or as chunks; thoughts as the proxies' `reasoning_content`.
+
+    An item of the answer that is a mapping is a delta as it is, or with "choices" a chunk's.
+    """
 
     newline = b"\n\n"
     done = b"data: [DONE]\n\n"
@@ -221,7 +261,8 @@ class ChatDialect:
         a = self.answer
         if a.block:
             return "content_filter"
-        if a.calls and a.finish == "STOP":
+        called = a.calls or any(isinstance(item, Call) for item in a.items)
+        if called and a.finish == "STOP":
             return "tool_calls"
         return None if a.finish is None else FINISH.get(a.finish, a.finish.lower())
 
@@ -236,6 +277,12 @@ class ChatDialect:
             call = self._call(value, self._calls)
             delta["tool_calls"] = [{"index": self._calls, **call}]
             self._calls += 1
+        elif kind == "picture":
+            delta["images"] = [_image(value, 0)]
+        elif kind == "part":
+            if "choices" in value:
+                return self._chunk(value["choices"])
+            delta |= value
         return self._chunk([{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}])
 
     def tail(self) -> Iterable[dict[str, Any]]:
@@ -258,6 +305,8 @@ class ChatDialect:
             message["reasoning_content"] = "".join(a.thoughts)
         if a.calls:
             message["tool_calls"] = [self._call(c, i) for i, c in enumerate(a.calls)]
+        if a.pictures:
+            message["images"] = [_image(p, i) for i, p in enumerate(a.pictures)]
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self.finish}
         return {
             **self.head,
@@ -284,6 +333,13 @@ class ChatDialect:
             "prompt_tokens_details": {"cached_tokens": u.cached, "audio_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": u.thoughts or 0, "audio_tokens": 0},
         }
+
+
+def _image(picture: Picture, index: int) -> dict[str, Any]:
+    """A picture in a chat, in OpenRouter's shape."""
+    encoded = base64.b64encode(picture.data).decode("ascii")
+    url = f"data:{picture.mime};base64,{encoded}"
+    return {"type": "image_url", "image_url": {"url": url}, "index": index}
 
 
 def _limit_headers(quota: Quota, left: Left) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from .payloads import openai_error
 from .play import tokens
 from .script import Failure
+from .server import parse_json
 
 # name -> kind; the kinds are checked by `_FITS`
 FIELDS: dict[str, str] = {
@@ -54,6 +55,8 @@ COMPAT_FIELDS = {
     "reasoning_effort", "response_format", "stop", "stream", "stream_options", "temperature",
     "tool_choice", "tools", "top_p", "user", "modalities", "extra_body",
 }  # fmt: skip
+# What OpenRouter takes beside OpenAI's fields.
+OPENROUTER_FIELDS = {"plugins": "array", "image_config": "object", "top_k": "integer"}
 RANGES: dict[str, tuple[float, float]] = {
     "temperature": (0, 2),
     "top_p": (0, 1),
@@ -117,12 +120,12 @@ def _missing(param: str) -> Failure:
     return _bad(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
 
 
-def check_request(body: Any, *, compat: bool) -> Failure | None:
+def check_request(body: Any, *, compat: bool, openrouter: bool = False) -> Failure | None:
     """The first thing wrong with a chat request, or None."""
-    return next(_all(body, compat), None)
+    return next(_all(body, compat, openrouter), None)
 
 
-def _all(body: Any, compat: bool) -> Iterator[Failure]:
+def _all(body: Any, compat: bool, openrouter: bool) -> Iterator[Failure]:
     if not isinstance(body, dict):
         yield _bad(
             "We could not parse the JSON body of your request. (HINT: This likely means you aren't "
@@ -130,12 +133,13 @@ def _all(body: Any, compat: bool) -> Iterator[Failure]:
             "was sent was not valid JSON.)"
         )
         return
-    known = COMPAT_FIELDS if compat else set(FIELDS)
+    fields = FIELDS | (OPENROUTER_FIELDS if openrouter else {})
+    known = COMPAT_FIELDS if compat else set(fields)
     for name in body:
         if name not in known:
             yield _bad(f"Unrecognized request argument supplied: {name}")
     for name, value in body.items():
-        kind = FIELDS.get(name, "object")
+        kind = fields.get(name, "object")
         if not _FITS[kind](value):
             article = "an" if kind[0] in "aeio" else "a"
             yield _type(name, f"{article} {kind}", value)
@@ -144,9 +148,52 @@ def _all(body: Any, compat: bool) -> Iterator[Failure]:
             yield _missing(name)
     yield from _ranges(body)
     yield from _combinations(body)
-    yield from _messages(body["messages"])
+    yield from _messages(body["messages"], compat)
     yield from _format(body)
     yield from _tools(body)
+    yield from _forms(body)
+    if openrouter:
+        yield from _openrouter(body)
+
+
+def _forms(body: dict[str, Any]) -> Iterator[Failure]:
+    """What the answer is made of, and where it searches."""
+    modalities = body.get("modalities")
+    if modalities is not None:
+        if not modalities or not set(modalities) <= {"text", "image", "audio"}:
+            yield _bad("Invalid value for 'modalities'.", "modalities", "invalid_value")
+        if "audio" in modalities and "audio" not in body:
+            yield _missing("audio")
+    audio = body.get("audio")
+    if audio is not None:
+        if "audio" not in (modalities or ()):
+            yield _bad("'audio' is only allowed with the modality 'audio'.", "audio")
+        for name in set(audio) - {"voice", "format"}:
+            yield _unknown(f"audio.{name}")
+        for name in ("voice", "format"):
+            if not isinstance(audio.get(name), str):
+                yield _missing(f"audio.{name}")
+        if body.get("stream") and audio["format"] != "pcm16":
+            yield _bad(
+                f"Unsupported value: 'audio.format' does not support '{audio['format']}' when "
+                "stream=true. Supported values are: 'pcm16'.",
+                "audio.format",
+                "unsupported_value",
+            )
+    search = body.get("web_search_options")
+    for name in set(search or ()) - {"search_context_size", "user_location"}:
+        yield _unknown(f"web_search_options.{name}")
+
+
+def _openrouter(body: dict[str, Any]) -> Iterator[Failure]:
+    for plugin in body.get("plugins", ()):
+        if not isinstance(plugin, dict) or plugin.get("id") not in ("web", "file-parser"):
+            yield _bad("Invalid plugin.", "plugins")
+    config = body.get("image_config") or {}
+    for name in set(config) - {"aspect_ratio", "image_size"}:
+        yield _unknown(f"image_config.{name}")
+    if config and "image" not in (body.get("modalities") or ()):
+        yield _bad("'image_config' needs the modality 'image'.", "image_config")
 
 
 def _ranges(body: dict[str, Any]) -> Iterator[Failure]:
@@ -222,7 +269,7 @@ def _combinations(body: dict[str, Any]) -> Iterator[Failure]:
         yield _bad("The 'top_logprobs' parameter requires 'logprobs'.", "top_logprobs")
 
 
-def _messages(messages: list[Any]) -> Iterator[Failure]:
+def _messages(messages: list[Any], compat: bool) -> Iterator[Failure]:
     if not messages:
         yield _bad(
             "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
@@ -260,7 +307,7 @@ def _messages(messages: list[Any]) -> Iterator[Failure]:
         elif waiting:
             yield _unanswered(waiting)
         if calls is not None:
-            yield from _calls(calls, at)
+            yield from _calls(calls, at, compat)
             waiting = [call["id"] for call in calls]
     if waiting:
         yield _unanswered(waiting)
@@ -275,7 +322,7 @@ def _unanswered(ids: list[str]) -> Failure:
     )
 
 
-def _calls(calls: Any, at: str) -> Iterator[Failure]:
+def _calls(calls: Any, at: str, compat: bool) -> Iterator[Failure]:
     if not isinstance(calls, list) or not calls:
         yield _type(f"{at}.tool_calls", "a non-empty array", calls)
         return
@@ -284,14 +331,22 @@ def _calls(calls: Any, at: str) -> Iterator[Failure]:
         if not isinstance(call, dict) or not isinstance(call.get("function"), dict):
             yield _missing(f"{where}.function")
             continue
-        for name in set(call) - {"id", "type", "function", "extra_content"}:
+        known = {"id", "type", "function"} | ({"extra_content"} if compat else set())
+        for name in set(call) - known:
             yield _unknown(f"{where}.{name}")
+        for name in set(call["function"]) - {"name", "arguments"}:
+            yield _unknown(f"{where}.function.{name}")
         for name in ("id", "type"):
             if not call.get(name):
                 yield _missing(f"{where}.{name}")
         for name in ("name", "arguments"):
             if not isinstance(call["function"].get(name), str):
                 yield _missing(f"{where}.function.{name}")
+        if not isinstance(parse_json(call["function"]["arguments"].encode()), dict):
+            yield _bad("Invalid JSON in 'arguments'.", f"{where}.function.arguments")
+    ids = [call.get("id") for call in calls]
+    if len(set(ids)) < len(ids):
+        yield _bad("Duplicate value for 'tool_call_id'.", f"{at}.tool_calls")
 
 
 def _content(content: Any, role: str, at: str, *, optional: bool) -> Iterator[Failure]:
@@ -468,6 +523,13 @@ def _tools(body: dict[str, Any]) -> Iterator[Failure]:
                 f"{at}.function.parameters",
                 "invalid_function_parameters",
             )
+        elif function.get("strict"):
+            for text in strict_schema(parameters, ()):
+                yield _bad(
+                    f"Invalid schema for function '{function.get('name')}': {text}",
+                    f"{at}.function.parameters",
+                    "invalid_function_parameters",
+                )
     if tools == []:
         yield _bad("Invalid 'tools': empty array.", "tools", "empty_array")
     choice = body.get("tool_choice")

@@ -374,6 +374,12 @@ OTHER_GOOGLE: dict[str, Failure] = {
 
 # the OpenAI wire
 
+#: A PNG of one pixel.
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cf"
+    "c000000301010018dd8db00000000049454e44ae426082"
+)
+
 
 def openai_error(
     status: int,

@@ -8,13 +8,25 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from .script import Answer, Failure, Fault, Script, ScriptLike, text_of
+from .script import (
+    Answer,
+    Call,
+    Failure,
+    Fault,
+    Picture,
+    Printed,
+    Program,
+    Script,
+    ScriptLike,
+    text_of,
+)
 from .server import Exchange, WireServer
 
 JSON_HEADERS = {"Content-Type": "application/json; charset=UTF-8"}
 SSE_HEADERS = {"Content-Type": "text/event-stream"}
 
-Piece = tuple[str, Any]  # ("text" | "thought" | "picture" | "call", value)
+Piece = tuple[str, Any]  # ("text" | "thought" | "picture" | "call" | ..., value)
+_KINDS = {str: "text", Picture: "picture", Call: "call", Program: "program", Printed: "printed"}
 
 
 class Dialect(Protocol):
@@ -35,6 +47,8 @@ def dump(value: Any) -> bytes:
 
 
 def pieces(answer: Answer) -> list[Piece]:
+    if answer.items:
+        return [(_KINDS.get(type(item), "part"), item) for item in answer.items]
     return [
         *(("thought", t) for t in answer.thoughts),
         *(("text", t) for t in answer.pieces),

@@ -47,6 +47,23 @@ class Picture:
 
     data: bytes
     mime: str = "image/png"
+    thought: bool = False  # Google's: a sketch on the way
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that the service wrote; Google's."""
+
+    source: str
+    language: str = "PYTHON"
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What such a program printed, and Google's word for how it ended."""
+
+    text: str
+    outcome: str = "OUTCOME_OK"
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,10 @@ class Answer:
     `first_delay` seconds before the headers and `delay` seconds between chunks (kept on schedule,
     without drift). `finish` is Google's word (OpenAI's is derived); None leaves it out. `block`
     makes it Google's empty answer with promptFeedback.blockReason. `stamp` puts
-    `time.monotonic_ns()` and a space in front of every text chunk as it is sent.
+    `time.monotonic_ns()` and a space in front of every text chunk as it is sent. `items` stand
+    for all else, in their order: text, Picture, Call, (Google) Program, Printed, or a part as JSON,
+    on OpenAI's wire a delta as JSON;
+    `grounding` and `url_context` are its metadata, sent with the last chunk.
     """
 
     text: str = ""
@@ -73,10 +93,14 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     block: str | None = None
     stamp: bool = False
+    items: Sequence[str | Picture | Call | Program | Printed | Mapping[str, Any]] = ()
+    grounding: Mapping[str, Any] | None = None
+    url_context: Mapping[str, Any] | None = None
 
     @property
     def pieces(self) -> list[str]:
-        return list(self.chunks) or ([self.text] if self.text else [])
+        said = [item for item in self.items if isinstance(item, str)]
+        return said or list(self.chunks) or ([self.text] if self.text else [])
 
     @property
     def whole(self) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gemini_magic.types import BackendEvent, Request
 
@@ -12,8 +11,7 @@ from gemini_magic.types import BackendEvent, Request
 CONNECT_TIMEOUT = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
+class ModelInfo(NamedTuple):
     """A model as its service lists it; token limits are None where the service does not say."""
 
     name: str
@@ -38,6 +36,9 @@ class Backend(Protocol):
 
     def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         """Ask ``model``; one generate call, no hidden retry. Ends with one ``Ended``.
+
+        What the wire cannot say is told in a ``Notice``; where the question would be another one
+        without it, ``UsageError`` is raised before anything is sent.
 
         Closing the generator closes the connection. Silence is waited out: limiting it is the
         caller's. An answer whose end the service did not announce ends with ``Ended(CUT)``.

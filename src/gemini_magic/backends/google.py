@@ -9,35 +9,28 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from gemini_magic.backends import google_out, google_settings
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
+from gemini_magic.backends.google_files import Files, Stored, slice_upload
+from gemini_magic.backends.google_in import Reader
 from gemini_magic.backends.wire import (
-    count,
+    aside,
+    closing_answers,
+    limit_answer,
     no_certificates,
     note_headers,
     note_request,
     noting_headers,
+    wire_error,
     wire_failures,
 )
 from gemini_magic.config_backends import is_loopback
+from gemini_magic.errors import UsageError, WireError
 from gemini_magic.keys import Secret
-from gemini_magic.types import (
-    CUT,
-    BackendEvent,
-    Ended,
-    Message,
-    Part,
-    Request,
-    TextDelta,
-    ThoughtDelta,
-    Usage,
-)
+from gemini_magic.types import BackendEvent, Message, Notice, Part, Request
 
 if TYPE_CHECKING:
     from google import genai
-    from google.genai import types as wire
-
-#: How AI Studio's four levels are spelt as a budget, for models that know no levels (2.5).
-_BUDGETS = {"off": 0, "low": 1024, "medium": 8192, "high": 24576}
 
 
 class GoogleBackend:
@@ -61,6 +54,7 @@ class GoogleBackend:
         self._vertex = vertex
         self._opened: genai.Client | None = None
         self._http: Any = None
+        self._files = Files(self._client)
 
     @property
     def host(self) -> str:
@@ -83,8 +77,8 @@ class GoogleBackend:
                 follow_redirects=False,
                 trust_env=not is_loopback(self._base_url),  # no proxy on the way to this machine
                 event_hooks={
-                    "request": [_limit_the_connect, note_request],
-                    "response": [note_headers],
+                    "request": [_limit_the_connect, note_request, slice_upload],
+                    "response": [note_headers, limit_answer],
                 },
             )
             options = wire.HttpOptions(
@@ -108,46 +102,76 @@ class GoogleBackend:
     def warm_up(self) -> None:
         self._client()
         question = Request((Message("user", (Part(text="?"),)),))
-        _contents(question.messages)  # builds the models that pydantic builds with their first use
-        _config(question, "")
+        google_out.contents(question.messages, "")  # builds what pydantic builds at first use
+        google_settings.asked(question, "")
 
     async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
-        usage, finish, version = Usage(), "", None
-        headers = noting_headers()
-        contents, config = _contents(request.messages), _config(request, model)
-        with wire_failures() as progress:
-            chunks = await self._client().aio.models.generate_content_stream(
-                model=model, contents=contents, config=config
+        google_settings.refuse(request, model)
+        config, notices = google_settings.asked(request, model)
+        if not _is_later_hop(request):
+            for notice in notices:
+                yield Notice(notice)
+        large = google_out.too_large(request)
+        if large and self._vertex is not None:
+            raise UsageError(
+                "Vertex AI takes no uploads, and the prompt's files have more than "
+                f"{google_out.MAX_REQUEST / 1e6:.0f} MB; nothing was sent.",
+                "Put them into Cloud Storage and name them by their address: --file gs://...",
             )
-            async with aclosing(cast("AsyncGenerator[Any]", chunks)):
-                async for chunk in chunks:
-                    if not progress.streaming and headers:
-                        yield headers[0]
-                    progress.streaming = True
-                    usage = _usage(chunk.usage_metadata) or usage
-                    version = chunk.model_version or version
-                    feedback = chunk.prompt_feedback
-                    if feedback is not None and feedback.block_reason:
-                        finish = f"{_word(feedback.block_reason)}"
-                    for candidate in (chunk.candidates or ())[:1]:
-                        for part in (candidate.content and candidate.content.parts) or ():
-                            if part.text:
-                                yield (ThoughtDelta if part.thought else TextDelta)(part.text)
-                        if candidate.finish_reason:
-                            finish = _word(candidate.finish_reason)
-        yield Ended(finish or CUT, usage, version)
+        uris: dict[Part, str] = {}
+        for part in large:
+            async with aclosing(self._files.send(part)) as steps:
+                async for step in steps:
+                    if isinstance(step, Stored):
+                        uris[part] = step.uri
+                    else:
+                        yield step
+        try:
+            async with aclosing(self._generate(request, model, config, uris)) as events:
+                async for event in events:
+                    yield event
+        except WireError as failure:
+            if uris and failure.status in (403, 404):
+                self._files.doubt()
+            raise
+
+    async def _generate(
+        self, request: Request, model: str, config: Any, uris: dict[Part, str]
+    ) -> AsyncGenerator[BackendEvent]:
+        """The one generate call of a ``stream``."""
+        headers, reader = noting_headers(), Reader()
+        contents = google_out.contents(request.messages, model, uris)
+        async with closing_answers():
+            with wire_failures() as progress:
+                chunks = await self._client().aio.models.generate_content_stream(
+                    model=model, contents=cast("Any", contents), config=config
+                )
+                async with aclosing(_understood(cast("AsyncGenerator[Any]", chunks))) as understood:
+                    async for chunk in understood:
+                        if not progress.streaming and headers:
+                            yield headers[0]
+                        progress.streaming = True
+                        for event in reader.events(chunk):
+                            yield event
+        for event in reader.rest():
+            yield event
 
     async def count_tokens(self, request: Request, model: str) -> int | None:
-        contents = _contents(request.messages)
+        if google_out.too_large(request):
+            return None
+        messages = request.messages
         if request.system:  # AI Studio's countTokens takes no system instruction
-            contents = [_content("user", request.system), *contents]
-        with wire_failures():
-            answer = await self._client().aio.models.count_tokens(model=model, contents=contents)
+            messages = (Message("user", (Part(text=request.system),)), *messages)
+        contents = google_out.contents(messages, model)
+        with aside(), wire_failures():
+            answer = await self._client().aio.models.count_tokens(
+                model=model, contents=cast("Any", contents)
+            )
         return answer.total_tokens
 
     async def models(self) -> Sequence[ModelInfo]:
         found: list[ModelInfo] = []
-        with wire_failures():
+        with aside(), wire_failures():
             async for model in await self._client().aio.models.list(config={"page_size": 1000}):
                 actions = model.supported_actions
                 if actions and "generateContent" not in actions:
@@ -181,79 +205,24 @@ async def _limit_the_connect(request: Any) -> None:
     }  # fmt: skip
 
 
-def _contents(messages: Sequence[Message]) -> list[wire.Content]:
-    from google.genai import types as wire
+async def _understood(chunks: AsyncGenerator[Any]) -> AsyncGenerator[Any]:
+    """The SDK's chunks; what it stumbles over (a list where a word belongs) is the wire's failure.
 
-    return [
-        wire.Content(
-            role=message.role,
-            parts=[
-                wire.Part(text=part.text)
-                if part.data is None
-                else wire.Part.from_bytes(data=part.data, mime_type=part.mime_type or "")
-                for part in message.parts
-            ],
-        )
-        for message in messages
-    ]
-
-
-def _content(role: str, text: str) -> wire.Content:
-    from google.genai import types as wire
-
-    return wire.Content(role=role, parts=[wire.Part(text=text)])
+    It checks types, but not in all places. Our own mistakes are not caught here.
+    """
+    async with aclosing(chunks):
+        try:
+            async for chunk in chunks:
+                yield chunk
+        except (AttributeError, TypeError, LookupError, ValueError, RecursionError) as odd:
+            if wire_error(odd, streaming=True) is not None:
+                raise
+            kind = type(odd).__name__
+            detail = f"it is none that Google's library understands ({kind})"
+            raise WireError("stream", detail=detail) from None
 
 
-def _config(request: Request, model: str) -> wire.GenerateContentConfig:
-    import json
-
-    from google.genai import types as wire
-
-    settings = request.settings
-    config = wire.GenerateContentConfig(
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        top_k=settings.top_k,
-        max_output_tokens=settings.max_output_tokens,
-        stop_sequences=list(settings.stop) or None,
-        seed=settings.seed,
-        automatic_function_calling=wire.AutomaticFunctionCallingConfig(disable=True),
-        automatic_continuation=False,
-    )
-    if request.system is not None:
-        config.system_instruction = request.system
-    if settings.thinking is not None:
-        config.thinking_config = _thinking(settings.thinking, model)
-    if request.schema is not None:
-        config.response_mime_type = "application/json"
-        config.response_json_schema = json.loads(request.schema)
-    return config
-
-
-def _thinking(asked: str | int, model: str) -> wire.ThinkingConfig:
-    """Gemini 2.5 takes a budget in tokens, later models a level (which cannot be quite off)."""
-    from google.genai import types as wire
-
-    if isinstance(asked, int) or "2.5" in model:
-        budget = asked if isinstance(asked, int) else _BUDGETS[asked]
-        return wire.ThinkingConfig(thinking_budget=budget, include_thoughts=budget != 0)
-    level = {"off": "MINIMAL"}.get(asked, asked.upper())
-    return wire.ThinkingConfig(
-        thinking_level=wire.ThinkingLevel(level), include_thoughts=asked != "off"
-    )
-
-
-def _usage(counted: Any) -> Usage | None:
-    if counted is None:
-        return None
-    return Usage(
-        input_tokens=count(counted.prompt_token_count),
-        output_tokens=count(counted.candidates_token_count),
-        thought_tokens=count(counted.thoughts_token_count),
-        cached_tokens=count(counted.cached_content_token_count),
-    )
-
-
-def _word(reason: Any) -> str:
-    """An enum's value, also of reasons that this SDK does not know yet."""
-    return str(getattr(reason, "value", reason))[:40]
+def _is_later_hop(request: Request) -> bool:
+    """Whether the request says what functions gave back: then its notices were read before."""
+    last = request.messages[-1].parts if request.messages else ()
+    return any(part.result is not None for part in last)

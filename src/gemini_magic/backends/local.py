@@ -16,11 +16,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gemini_magic.backends import local_process, rendezvous, weights
+from gemini_magic.backends import local_process, openai_media, rendezvous, weights
 from gemini_magic.backends.base import ModelInfo
 from gemini_magic.backends.local_process import Spec
+from gemini_magic.backends.openai_dialects import dialect_of
+from gemini_magic.backends.openai_request import chat_body
+from gemini_magic.catalog import default_model, makes
 from gemini_magic.errors import MissingWeights, UsageError, WireError
-from gemini_magic.types import CUT, BackendEvent, Ended, Notice, Request, Waiting
+from gemini_magic.types import (
+    CODE_EXECUTION,
+    CUT,
+    SEARCH,
+    URL_CONTEXT,
+    BackendEvent,
+    Ended,
+    Message,
+    Notice,
+    Part,
+    Request,
+    Waiting,
+)
 
 if TYPE_CHECKING:
     from gemini_magic.backends.openai import OpenAIBackend
@@ -63,8 +78,9 @@ class LocalBackend:
         """See ``Backend.stream``. Raises MissingWeights, MissingExtra, UnknownModel, UsageError or
         ConfigError before anything is sent; never downloads weights.
         """
+        _check(request, model)
         spec = self._spec(model)
-        _text_only(request)
+        request, notices = _within_reach(request)
         given_up = threading.Event()
         ensuring = asyncio.ensure_future(
             asyncio.to_thread(local_process.ensure, spec, given_up.is_set)
@@ -81,10 +97,8 @@ class LocalBackend:
                 ensuring.add_done_callback(lambda done: done.cancelled() or done.exception())
         if stopped:
             yield Notice(f"local model switched from {', '.join(stopped)} to {child.model}")
-        yield Notice(WARNING)
-        if request.settings.thinking is not None:
-            yield Notice("thinking left out: the local model cannot")
-            request = replace(request, settings=replace(request.settings, thinking=None))
+        for notice in (WARNING, *notices):
+            yield Notice(notice)
         answer = (await self._connection(child)).stream(request, child.model)
         async with contextlib.aclosing(answer):
             async for event in answer:
@@ -95,8 +109,8 @@ class LocalBackend:
 
     async def count_tokens(self, request: Request, model: str) -> int | None:
         """The input tokens as the running model counts them; None while it is not running."""
+        _check(request, model)
         spec = self._spec(model)
-        _text_only(request)
         return await asyncio.to_thread(_count, spec, request)
 
     async def models(self) -> Sequence[ModelInfo]:
@@ -147,26 +161,90 @@ class LocalBackend:
         return self._wire
 
 
-def _text_only(request: Request) -> None:
+#: What the embedded model cannot do, as options call it.
+_REMOTE = {
+    SEARCH: "search the web (--search)",
+    URL_CONTEXT: "read addresses (--url-context)",
+    CODE_EXECUTION: "run programs (--code-execution)",
+}
+#: Settings without which the answer is the same but for its form.
+_UNKNOWN = (
+    "thinking", "safety", "media_resolution", "size", "aspect", "quality", "count", "voice",
+)  # fmt: skip
+
+
+def _check(request: Request, model: str) -> None:
+    """Raise UsageError for what the embedded model cannot do, naming what can."""
+    if made := [form for form in makes(model) if form != "text"]:
+        raise _refused(f"the embedded model writes text only, and {model} makes {made[0]}")
+    for service in request.services:
+        raise _refused(f"the embedded model cannot {_REMOTE.get(service, service)}")
+    if made := [form for form in request.settings.modalities if form != "text"]:
+        raise _refused(f"the embedded model writes text only, no {made[0]}")
     for message in request.messages:
         for part in message.parts:
-            if part.data is not None:
-                raise UsageError(
-                    f"the local model reads text only, and the prompt holds {part.mime_type}.",
-                    "ask a backend that can, such as Google's: -m gemini-2.5-flash",
+            if part.is_media and (part.uri is not None or not openai_media.is_text(part)):
+                raise _refused(
+                    f"the embedded model reads text only, and the prompt holds {part.mime_type}"
                 )
+
+
+def _refused(what: str) -> UsageError:
+    return UsageError(
+        f"{what}; nothing was sent.", f"ask a Gemini model: -m studio:{default_model()}"
+    )
+
+
+def _within_reach(request: Request) -> tuple[Request, list[str]]:
+    """The request without what the model knows nothing of, and what that was."""
+    settings, notices = request.settings, []
+    if lost := [name for name in _UNKNOWN if name in settings.given()]:
+        notices.append(f"{', '.join(lost)} left out: the local model cannot")
+        settings = replace(settings, **_nothing(lost))
+    tools, schema, messages = request.tools, request.schema, request.messages
+    if messages and any(part.result is not None for part in messages[-1].parts):
+        # Offered tools again, or shown how it called one, so small a model calls one again,
+        # whatever it was given; told the same in words, it answers.
+        tools, messages = (), tuple(map(_retold, messages))
+        messages = (*messages[:-1], _with(messages[-1], " Now answer my question."))
+        notices.append("the local model answers after one round of calls")
+    if tools and schema is not None:
+        schema = None  # the engine takes one grammar at a time
+        notices.append("the schema holds for the answer after the calls")
+    return replace(
+        request, messages=messages, settings=settings, tools=tools, schema=schema
+    ), notices
+
+
+def _nothing(names: list[str]) -> dict[str, Any]:
+    return dict.fromkeys(names)
+
+
+def _retold(message: Message) -> Message:
+    """A message whose calls and results are said in words."""
+
+    def told(part: Part) -> Part:
+        if part.call is not None:
+            return Part(text=f"I call {part.call.name}({part.call.arguments}).")
+        if part.result is not None:
+            return Part(text=f"It returned {part.result.content}.")
+        return part
+
+    return message._replace(parts=tuple(map(told, message.parts)))
+
+
+def _with(message: Message, words: str) -> Message:
+    return message._replace(parts=(*message.parts, Part(text=words)))
 
 
 def _count(spec: Spec, request: Request) -> int | None:
     child = local_process.running(spec)
     if child is None:
         return None
-    system = [] if request.system is None else [{"role": "system", "content": request.system}]
-    messages = [
-        {"role": "assistant" if message.role == "model" else "user", "content": message.text}
-        for message in request.messages
-    ]
-    prompt = local_process.ask(child, "/apply-template", {"messages": [*system, *messages]})
+    request, _ = _within_reach(request)
+    body = chat_body(request, spec.model, dialect_of("", llama_cpp=True)).fields
+    asked = {name: body[name] for name in ("messages", "tools") if name in body}
+    prompt = local_process.ask(child, "/apply-template", asked)
     if not prompt:
         return None
     content = {"content": prompt["prompt"], "add_special": True, "parse_special": True}

@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gemini_magic.config import Config
+from gemini_magic.engine.ledger_thread import Away, LedgerThread
 from gemini_magic.errors import GeminiMagicError, LedgerError, WireError, when_of
 from gemini_magic.keys import Secret
 from gemini_magic.types import Answered, Event, Notice, Reply, Request, Target, Waiting
@@ -53,7 +53,7 @@ class Terms(NamedTuple):
     patience: float = 90.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Ticket:
     """A request that was let in. Without a ``grant`` nobody counts it: the ledger is away.
 
@@ -81,15 +81,15 @@ class Admission:
 
     def __init__(self, config: Callable[[], Config]) -> None:
         self._config = config
-        self._books: Books | None = None
-        self._thread = ThreadPoolExecutor(1, "gemini_magic ledger")
+        self._thread = LedgerThread(config)
+        self._inside: set[Ticket] = set()
         self._lines: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def drop(self) -> None:
         """Forget what belongs to another loop, or to the parent of this process."""
-        self._thread = ThreadPoolExecutor(1, "gemini_magic ledger")
+        self._thread.drop()
+        self._inside.clear()
         self._lines.clear()
-        self._books = None
 
     # --- in ---
 
@@ -102,6 +102,13 @@ class Admission:
         a budget without a price, and ``LedgerError`` where the ledger is away and the user wants
         to stop then.
         """
+        ticket = await self._let_in(emit, target, key, request, terms)
+        self._inside.add(ticket)
+        return ticket
+
+    async def _let_in(
+        self, emit: Emit, target: Target, key: Secret | None, request: Request, terms: Terms
+    ) -> Ticket:
         try:
             began = time.monotonic()
             if terms.force:
@@ -112,7 +119,7 @@ class Admission:
                 return await self._enter(emit, target, key, request, terms, began)
             finally:
                 line.release()
-        except _Away as problem:
+        except Away as problem:
             if self._config().ledger.get("on_ledger_error", "warn") == "stop":
                 raise LedgerError(
                     f"the quota cannot be counted ({problem}); nothing was sent.",
@@ -157,11 +164,18 @@ class Admission:
         self._renew_later(ticket)
         return ticket
 
+    @property
+    def _alone(self) -> bool:
+        """Whether no stream could be stalled: then the way to another thread and back is saved."""
+        return not self._inside and self._thread.quick
+
     async def _asked(
         self, ask: Callable[[Books], tuple[Question, Grant | Denied]]
     ) -> tuple[Question, Grant | Denied]:
         """Ask the ledger; what it grants to a run that is cancelled meanwhile is given back."""
-        answer = asyncio.ensure_future(self._do(ask))
+        if self._alone:
+            return self._thread.here(ask)
+        answer = asyncio.ensure_future(self._thread.do(ask))
         try:
             return await asyncio.shield(answer)
         except asyncio.CancelledError:
@@ -175,7 +189,8 @@ class Admission:
             return
         question, decided = answer.result()
         if not isinstance(decided, Denied):
-            self._later(lambda books: books.settle(question, decided, "unsent", Reply(), None))
+            grant = decided
+            self._thread.later(lambda books: books.settle(question, grant, "unsent", Reply(), None))
 
     async def _wait(
         self,
@@ -205,23 +220,23 @@ class Admission:
     async def price_of(self, target: Target) -> str:
         """What a target costs, for people; "" where that cannot be said."""
         try:
-            return await self._do(lambda books: books.price_of(target))
-        except (_Away, GeminiMagicError):
+            return await self._thread.do(lambda books: books.price_of(target))
+        except (Away, GeminiMagicError):
             return ""
 
     # --- meanwhile ---
 
     def warm_up(self, target: Target) -> None:
         """Open the ledger, and look the target's price up, while nobody waits for it."""
-        self._later(lambda books: books.ledger.salt)
-        self._later(lambda books: books.look_up(target))
+        self._thread.later(lambda books: books.ledger.salt)
+        self._thread.later(lambda books: books.look_up(target))
 
     async def grow(self, ticket: Ticket, cost: int) -> None:
         """A request is about to cost more than was reserved of its budgets: reserve ``cost``."""
         grant = ticket.grant
         assert grant is not None
-        with suppress(_Away, GeminiMagicError):
-            ticket.grant = await self._do(lambda books: books.ledger.grow(grant, cost))
+        with suppress(Away, GeminiMagicError):
+            ticket.grant = await self._thread.do(lambda books: books.ledger.grow(grant, cost))
 
     def answered(self, ticket: Ticket, headers: Answered) -> None:
         """An answer has begun; returns at once."""
@@ -233,7 +248,7 @@ class Admission:
 
         def tell() -> None:
             ticket.timer = None
-            self._later(lambda books: books.answered(grant, headers))
+            self._thread.later(lambda books: books.answered(grant, headers))
 
         # A short answer is told with its end: one look at the ledger less.
         ticket.timer = asyncio.get_running_loop().call_later(_SHORT_ANSWER, tell)
@@ -244,7 +259,7 @@ class Admission:
         assert grant is not None
 
         def renew() -> None:
-            self._later(lambda books: books.ledger.renew(grant))
+            self._thread.later(lambda books: books.ledger.renew(grant))
             self._renew_later(ticket)
 
         ticket.timer = asyncio.get_running_loop().call_later(_RENEW, renew)
@@ -260,6 +275,7 @@ class Admission:
         """
         untold = ticket.headers if ticket.timer is not None else None
         ticket.stop_timer()
+        self._inside.discard(ticket)
         if (question := ticket.question) is None:
             return reply
 
@@ -269,7 +285,10 @@ class Admission:
             return books.settle(question, ticket.grant, fate, reply, wire)
 
         try:
-            settled = await asyncio.shield(asyncio.ensure_future(self._do(settle)))
+            if self._alone:
+                settled = self._thread.here(settle)
+            else:
+                settled = await asyncio.shield(asyncio.ensure_future(self._thread.do(settle)))
         except Exception as problem:  # nothing that goes wrong here may cost the answer
             ticket.problem = f"not counted in the quota: {problem}"
             return reply
@@ -277,47 +296,10 @@ class Admission:
             # To look a price up takes a moment, which nobody shall wait for.
             target = reply.target
             asyncio.get_running_loop().call_later(
-                _IDLE, self._later, lambda books: books.look_up(target)
+                _IDLE, self._thread.later, lambda books: books.look_up(target)
             )
         return settled
-
-    # --- the ledger's thread ---
-
-    async def _do(self, work: Callable[[Books], T]) -> T:
-        """Have the ledger's thread do it. Raises ``_Away`` where the store cannot be used."""
-        try:
-            done = asyncio.get_running_loop().run_in_executor(self._thread, self._told, work)
-        except RuntimeError:  # the process ends, and gives no thread any more work
-            return self._told(work)
-        return await done
-
-    def _later(self, work: Callable[[Books], Any]) -> None:
-        """Have it done some time soon; what goes wrong is told with the next request."""
-
-        def quietly() -> None:
-            with suppress(_Away, GeminiMagicError):
-                self._told(work)
-
-        try:
-            self._thread.submit(quietly)
-        except RuntimeError:  # the process ends, and gives no thread any more work
-            quietly()
-
-    def _told(self, work: Callable[[Books], T]) -> T:
-        from gemini_magic.engine.books import Books
-        from gemini_magic.quota.store import StoreError
-
-        if self._books is None:
-            self._books = Books(self._config)
-        try:
-            return work(self._books)
-        except StoreError as problem:
-            raise _Away(str(problem)) from None
 
 
 def _again(question: Question) -> Callable[[Books], tuple[Question, Grant | Denied]]:
     return lambda books: (question, books.admit(question))
-
-
-class _Away(Exception):
-    """The ledger's store cannot be used; the message says why."""

@@ -30,11 +30,14 @@ from gemini_magic.types import (
     Answered,
     Ended,
     Notice,
+    PartDone,
     Reply,
+    Request,
     Started,
     Target,
     TextDelta,
     ThoughtDelta,
+    ToolCalled,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +75,7 @@ class _Progress:
     ended: Ended | None = None
     spent: bool = False
     bytes: int = 0
+    begun: bool = False
 
 
 class Attempts:
@@ -86,7 +90,7 @@ class Attempts:
 
     async def replayed(self, run: Run, target: Target) -> bool:
         """Answer a run from what was stored for this target; whether there was something."""
-        if self._cache is None:
+        if self._cache is None or not _is_repeatable(run.draft.request):
             return False
         cache = self._cache
         # To look takes a moment where the disk is slow or the prompt holds large pictures.
@@ -96,7 +100,8 @@ class Attempts:
         run.emit(Started(target, cached=True))
         if stored.thoughts:
             run.emit(ThoughtDelta(stored.thoughts))
-        run.emit(TextDelta(stored.text))
+        for part in stored.parts:
+            run.emit(PartDone(part) if part.text is None else TextDelta(part.text))
         run.draft.reply = run.draft.reply.replace(
             usage=stored.usage, model_version=stored.model_version, cached=True
         )
@@ -104,7 +109,9 @@ class Attempts:
 
     def keep(self, run: Run, reply: Reply) -> None:
         """Store a finished answer for the next time; on any thread."""
-        if self._cache is not None and reply.complete and not reply.cached and reply.target:
+        if self._cache is None or not reply.complete or reply.cached or reply.target is None:
+            return
+        if _is_repeatable(run.draft.request):
             self._cache.keep(self._key(run, reply.target), reply)
 
     def _key(self, run: Run, target: Target) -> str:
@@ -117,7 +124,7 @@ class Attempts:
         """Ask a target; ``timeout`` is the longest silence in seconds."""
         asked = Asked(target.backend, model=target.model)
         try:
-            backend, asked = self.connections.open(target.backend)
+            backend, asked = await self.connections.ready(target.backend)
             asked = asked.of(target.model)
             ticket = await self._enter(run, target, asked, terms)
         except GeminiMagicError as known:
@@ -132,12 +139,12 @@ class Attempts:
             await self._stream(run, backend, target, timeout, ticket, progress)
             fate = "cut" if progress.spent or progress.ended is None else "answered"
         except TimeoutError:
-            phase: WirePhase = "stream" if progress.bytes else "headers"
+            phase: WirePhase = "stream" if progress.begun else "headers"
             wire = WireError(phase, detail=f"nothing came for {timeout:g} s")
-            fate = _fate(wire, progress.bytes > 0)
+            fate = _fate(wire, progress.begun) if sent else "unsent"
         except WireError as failure:
             wire = failure
-            fate = _fate(wire, progress.bytes > 0)
+            fate = _fate(wire, progress.begun)
         except GeminiMagicError as known:
             error, fate = known, "unsent"
         except BaseException:
@@ -146,32 +153,35 @@ class Attempts:
         ended = progress.ended
         if ended is not None:
             run.draft.reply = run.draft.reply.replace(
-                usage=ended.usage, model_version=ended.model_version
+                usage=ended.usage,
+                model_version=ended.model_version,
+                citations=ended.citations,
+                queries=ended.queries,
             )
             fate = "cut" if ended.finish_reason == CUT else fate
         scarce = await self._leave(run, ticket, fate, wire)
         if wire is not None:
             explained = await self._explain(wire, asked)
-            begun, counted = progress.bytes > 0, ticket.grant is not None
+            begun, counted = progress.begun, ticket.grant is not None
             return Outcome(explained, CUT, wire, scarce, begun, counted)
         if progress.spent:
             error = _spent(asked)
         if error is not None:
             return Outcome(error, CUT)
         reason = ended.finish_reason if ended else CUT
-        return Outcome(_judge(reason, any(map(bool, run.draft.texts)), asked), reason)
+        return Outcome(_judge(reason, run.draft.has_content, asked), reason)
 
     async def _enter(self, run: Run, target: Target, asked: Asked, terms: Terms) -> Ticket:
         if self._admission is None:
             return Ticket()
-        return await self._admission.enter(run.emit, target, asked.secret, run.draft.request, terms)
+        return await self._admission.enter(run.emit, target, asked.secret, run.draft.asking, terms)
 
     async def _leave(self, run: Run, ticket: Ticket, fate: Fate, wire: WireError | None) -> bool:
         """Settle an attempt; whether the day's quota is nearly used up."""
         if self._admission is None:
             return False
         draft = run.draft
-        so_far = draft.snapshot(CUT)
+        so_far = draft.hop(CUT)
         settled = await self._admission.leave(ticket, fate, so_far, wire)
         if ticket.problem:
             run.emit(Notice(ticket.problem))
@@ -193,7 +203,7 @@ class Attempts:
         loop_time = asyncio.get_running_loop().time
         async with (
             asyncio.timeout(timeout) as silence,
-            aclosing(backend.stream(run.draft.request, target.model)) as said,
+            aclosing(backend.stream(run.draft.asking, target.model)) as said,
         ):
             gathering = Gathering()
             async for event in said:
@@ -205,8 +215,10 @@ class Attempts:
                     progress.ended = event
                 else:
                     run.emit(event)
+                    progress.begun = progress.begun or isinstance(event, PartDone | ToolCalled)
                     if isinstance(event, TextDelta | ThoughtDelta):
                         progress.bytes += len(event.text.encode("utf-8", "replace"))
+                        progress.begun = progress.begun or progress.bytes > 0
                         if await self._is_spent(ticket, progress.bytes):
                             progress.spent = True
                             return
@@ -249,6 +261,11 @@ def told(failure: WireError, asked: Asked) -> GeminiMagicError:
     return diagnose(failure, asked)
 
 
+def _is_repeatable(request: Request) -> bool:
+    """Whether the same answer may stand in another time: not where the world was looked at."""
+    return not request.tools and not request.services
+
+
 def _fate(wire: WireError, begun: bool) -> Fate:
     """What counts of a request that failed on the wire."""
     if begun:
@@ -267,22 +284,22 @@ def _spent(asked: Asked) -> QuotaExceeded:
     )
 
 
-def _judge(reason: str, has_text: bool, asked: Asked) -> GeminiMagicError | None:
+def _judge(reason: str, has_content: bool, asked: Asked) -> GeminiMagicError | None:
     """What to tell the user of an answer that ended without an error on the wire."""
     if reason == CUT:
         return BackendError(
             f"{asked.label} ended the answer without saying that it was complete.",
             "What came is kept; run the cell again.",
         )
-    if reason in _HARMLESS and has_text:
+    if reason in _HARMLESS and has_content:
         return None
     if reason in _HARMLESS:
-        why = "all its tokens went into thinking" if reason == MAX_TOKENS else "no text at all"
+        why = "all its tokens went into thinking" if reason == MAX_TOKENS else "nothing at all"
         return BackendError(
             f"{asked.label} sent an empty answer ({why}).",
             "Run the cell again, or give it room: --max-output-tokens 4096",
         )
     return Blocked(
-        f"{asked.label} {'broke off' if has_text else 'withheld'} the answer ({reason}).",
+        f"{asked.label} {'broke off' if has_content else 'withheld'} the answer ({reason}).",
         "Say it in other words, or ask another model: -m MODEL",
     )

@@ -37,6 +37,8 @@ from gemini_magic.types import (
 
 #: Output tokens that are reserved for a model that nothing is known of.
 _USUAL_OUTPUT = 2_000
+#: Seconds for which a price is not looked for again.
+_PRICE_HOLDS = 60.0
 
 
 class Question(NamedTuple):
@@ -60,6 +62,9 @@ class Books:
     def __init__(self, config: Callable[[], Config]) -> None:
         self._config = config
         self._opened: tuple[Config, Any, Ledger] | None = None
+        self._known_for: Config | None = None
+        self._prices: dict[tuple[str, str], tuple[float, prices.Price | None]] = {}
+        self._askings: dict[tuple[str, Secret | None, str, bytes], Asking] = {}
         self._calibrations: Calibrations | None = None
 
     @property
@@ -78,6 +83,11 @@ class Books:
         self._opened = config, chosen, ledger
         return ledger
 
+    @property
+    def quick(self) -> bool:
+        """Whether the ledger is open and nobody keeps it waiting."""
+        return self._opened is not None and self._opened[2].store.quick()
+
     def close(self) -> None:
         if self._opened is not None:
             self._opened[2].store.close()
@@ -89,7 +99,7 @@ class Books:
         self, backend: str, key: Secret | None, model: str, request: Request, *, force: bool
     ) -> Question:
         """What to ask the ledger. Raises ``ConfigError`` for a budget without a price."""
-        service = self._config().backend(backend)
+        service = self._in_force().backend(backend)
         estimated = estimate(request)
         tokens = self._known(service, model).tokens(estimated)
         budgets = () if _is_free(service) else budgets_of(service)
@@ -104,23 +114,44 @@ class Books:
                     f'"{model}" = {{ input = "0.30 USD", output = "2.50 USD" }}',
                 )
             cost = prices.planned(price, tokens, self._output(service, model, request))
-        asking = Asking(
-            accounts.stream(service, key, model, self.ledger.salt),
-            label=accounts.label(service),
-            tier=service.tier or "",
-            seeded=accounts.counts_as_google(service),
-            trusted=accounts.is_googles_own(service),
-            budgets=budgets,
-            force=force,
-        )
-        return Question(service, model, asking, Amount(1, tokens, cost=cost), estimated, price)
+        asking = self._asking(service, key, model)._replace(budgets=budgets, force=force)
+        pictures = (request.settings.count or 1) if "image" in catalog.makes(model) else 0
+        amount = Amount(1, tokens, images=pictures, cost=cost)
+        return Question(service, model, asking, amount, estimated, price)
+
+    def _asking(self, service: Service, key: Secret | None, model: str) -> Asking:
+        """Who asks whom, looked at once for each configuration."""
+        name = service.name, key, model, self.ledger.salt
+        if name not in self._askings:
+            self._askings[name] = Asking(
+                accounts.stream(service, key, model, self.ledger.salt),
+                label=accounts.label(service),
+                tier=service.tier or "",
+                seeded=accounts.counts_as_google(service),
+                trusted=accounts.is_googles_own(service),
+            )
+        return self._askings[name]
+
+    def _in_force(self) -> Config:
+        """The configuration in force now; what was known for another one is forgotten."""
+        config = self._config()
+        if config is not self._known_for:
+            self._known_for = config
+            self._prices.clear()
+            self._askings.clear()
+        return config
 
     def admit(self, question: Question) -> Grant | Denied:
         return self.ledger.admit(question.asking, question.amount)
 
     def price(self, service: Service, model: str, *, look_up: bool = False) -> prices.Price | None:
         """A model's price as far as it is known at once; ``look_up`` takes a library's time."""
-        return prices.find(service, model, self._config().prices, time.time(), look_up=look_up)
+        config, now = self._in_force(), time.time()
+        until, price = self._prices.get((service.name, model), (0.0, None))
+        if now >= until or (price is None and look_up):
+            price = prices.find(service, model, config.prices, now, look_up=look_up)
+            self._prices[service.name, model] = now + _PRICE_HOLDS, price
+        return price
 
     def look_up(self, target: Target) -> None:
         """Have the target's list price at hand from now on."""
@@ -180,6 +211,7 @@ class Books:
                 fate,
                 tokens=usage.input_tokens,
                 output=output,
+                images=sum((p.mime_type or "").startswith("image/") for p in reply.media),
                 cost=cost.paid if cost else 0,
             )
             version = catalog.bare(reply.model_version or "").lower()

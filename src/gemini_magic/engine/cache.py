@@ -6,13 +6,12 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gemini_magic.engine.database import Database, Unusable
 from gemini_magic.errors import ConfigError
-from gemini_magic.types import STOP, Reply, Request, Target, Usage, digest
+from gemini_magic.types import STOP, Part, Reply, Request, Target, Usage, digest
 
 if TYPE_CHECKING:
     import sqlite3
@@ -118,8 +117,10 @@ class Cache:
 
     def keep(self, key: str, reply: Reply) -> None:
         """Keep a reply that the model ended by itself, in place of an older one; no other."""
-        if reply.finish_reason != STOP or not reply.text or not self.days:
+        if reply.finish_reason != STOP or not self.days or not _is_sound(reply):
             return
+        if sum(part.size for part in reply.parts) > self.size:
+            return  # before it is encoded
         content = _written(reply)
         if len(content) > self.size:
             return
@@ -183,11 +184,11 @@ def _id(key: str) -> int:
 def _written(reply: Reply) -> bytes:
     target = reply.target
     document = {
-        "text": reply.text,
+        "parts": [part.to_json() for part in reply.parts],
         "thoughts": reply.thoughts,
         "target": [target.backend, target.model] if target else None,
         "model_version": reply.model_version,
-        "usage": asdict(reply.usage),
+        "usage": reply.usage._asdict(),
         "seconds": reply.seconds,
     }
     return json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -197,8 +198,10 @@ def _read(content: Any) -> Reply | None:
     """The reply in a stored row; None where it holds anything else than ``_written`` writes."""
     try:
         document = json.loads(content.decode("utf-8", "surrogatepass"))
+        parts = tuple(map(Part.from_json, document["parts"]))
         reply = Reply(
-            text=document["text"],
+            text="".join(part.text or "" for part in parts),
+            parts=parts,
             thoughts=document["thoughts"],
             finish_reason=STOP,
             target=None if document["target"] is None else Target(*document["target"]),
@@ -215,13 +218,21 @@ def _is_sound(reply: Reply) -> bool:
     texts = [reply.text, reply.thoughts, reply.model_version or ""]
     if reply.target:
         texts += [reply.target.backend, reply.target.model]
-    counts = [count for count in asdict(reply.usage).values() if count is not None]
+    counts = [count for count in reply.usage._asdict().values() if count is not None]
     return (
         all(isinstance(text, str) for text in texts)
         and all(isinstance(count, int) for count in counts)
         and all(_is_number(number) and number >= 0 for number in (*counts, reply.seconds))
-        and reply.text != ""
+        and all(map(_is_plain, reply.parts))
+        and any(map(bool, (part.text or part.data for part in reply.parts)))
     )
+
+
+def _is_plain(part: Part) -> bool:
+    """Whether it is text or media; what functions and programs said may be another tomorrow."""
+    words = (part.mime_type or "", part.name)
+    kept = isinstance(part.text, str) or part.data is not None
+    return kept and all(isinstance(word, str) for word in words)
 
 
 def _is_number(value: Any) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from gemini_magic import keys
@@ -16,12 +15,12 @@ from gemini_magic.errors import MissingKey
 from gemini_magic.quota.asked import Asked
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
+class _Open(NamedTuple):
     service: Service
     key: keys.Secret | None
     backend: Backend
     asked: Asked
+    warm: asyncio.Future[None]
 
 
 class Connections:
@@ -54,8 +53,20 @@ class Connections:
         backend = _backend(service, key)
         where = key.where if key else ""
         asked = Asked(name, host=backend.host, key_from=where, secret=secret)
-        self._open[name] = _Open(service, secret, backend, asked)
+        # An SDK is imported for a second; others' streams and connects go on meanwhile.
+        warm = asyncio.get_running_loop().run_in_executor(None, backend.warm_up)
+        warm.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._open[name] = _Open(service, secret, backend, asked, warm)
         return backend, asked
+
+    async def ready(self, name: str) -> tuple[Backend, Asked]:
+        """The same, once what its first request needs is imported; what fails then, fails again
+        with that request. Raises what ``open`` does."""
+        opened = self.open(name)
+        known = self._open[name]
+        if not known.warm.done() and known.service.kind != "local":  # that one needs it last
+            await asyncio.wait([known.warm])
+        return opened
 
     def host(self, name: str) -> str:
         """Where a backend's prompts go, for people."""

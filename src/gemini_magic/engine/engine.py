@@ -23,6 +23,7 @@ from gemini_magic.types import (
     CANCELLED,
     CUT,
     STOP,
+    TOOL_CALLS,
     Notice,
     Reply,
     Request,
@@ -33,9 +34,12 @@ from gemini_magic.types import (
 
 if TYPE_CHECKING:
     from gemini_magic.engine.cache import Cache
+    from gemini_magic.engine.toolbox import Toolbox
 
 #: Seconds that a run may take, when the process ends, to close its connection and be logged.
 _LAST_WORDS = 10.0
+#: Seconds after a run in which whoever asked has better use for the processor: to draw the answer.
+_DRAWN = 0.05
 
 T = TypeVar("T")
 
@@ -46,6 +50,7 @@ class _Wishes(NamedTuple):
     timeout: float
     force: bool
     replay: bool
+    toolbox: Toolbox | None
 
 
 class Engine:
@@ -83,6 +88,7 @@ class Engine:
         cell: str = "",
         force: bool = False,
         replay: bool = False,
+        toolbox: Toolbox | None = None,
     ) -> Run:
         """Start asking; returns at once.
 
@@ -90,9 +96,10 @@ class Engine:
         without a word, with something that another backend may not have. ``timeout`` is the
         longest silence in seconds; ``cell`` identifies the template for the log. ``force`` asks
         whatever the quota's limits say; with ``replay`` a target's stored answer stands in for it.
+        ``toolbox`` calls the functions that the request offers; each hop is asked for anew.
         """
         run = Run(request)
-        wishes = _Wishes(timeout, force, replay)
+        wishes = _Wishes(timeout, force, replay, toolbox)
         run.attach(self._submit(self._answer(run, list(targets), wishes, cell)))
         return run
 
@@ -103,7 +110,7 @@ class Engine:
         """
 
         async def work() -> T:
-            client, asked = self.connections.open(backend)
+            client, asked = await self.connections.ready(backend)
             try:
                 async with asyncio.timeout(timeout):
                     return await ask(client)
@@ -124,8 +131,7 @@ class Engine:
         """Open a backend and the ledger ahead of their first use; returns at once, asks nobody."""
 
         async def open_it() -> None:
-            backend, _ = self.connections.open(target.backend)
-            backend.warm_up()
+            self.connections.open(target.backend)
             if self.admission is not None:
                 self.admission.warm_up(target)
 
@@ -168,7 +174,7 @@ class Engine:
             error = bug
         finally:
             self._running.discard(run)
-            reply = run.draft.snapshot(reason)
+            reply = run.draft.whole(reason)
             if self._closing:
                 self._note(run, reply, cell)
             run.end(reply, error)
@@ -187,9 +193,9 @@ class Engine:
             hurry = frozenset(rest[0].when if rest else ())
             patience = self.connections.config.max_wait
             terms = Terms(wishes.force, hurry, partial(self._others, target), patience)
-            outcome = await self._insist(run, target, wishes, terms)
+            outcome = await self._hop(run, target, wishes, terms)
             failure = outcome.error
-            if failure is None or run.draft.texts:
+            if failure is None or run.draft.begun:
                 return failure, outcome.reason
             while rest and not _may_help(rest[0], failure):
                 rest.pop(0)
@@ -199,13 +205,32 @@ class Engine:
             price = await self.admission.price_of(rest[0]) if self.admission else ""
             run.emit(Switched(target, rest[0], failure.what, host, price))
 
+    async def _hop(self, run: Run, target: Target, wishes: _Wishes, terms: Terms) -> Outcome:
+        """Ask a target, and again with what the functions gave back that it wants called.
+
+        Each hop is let in, counted and asked again by itself. Who answers is settled with the
+        first one: the history of the others holds what only this target can read.
+        """
+        toolbox, hops = wishes.toolbox, 0
+        while True:
+            outcome = await self._insist(run, target, wishes, terms)
+            calls = tuple(run.draft.calls)
+            if outcome.error is not None or toolbox is None or not calls:
+                return outcome
+            if hops == toolbox.max_hops:
+                rounds = "1 round" if hops == 1 else f"{hops} rounds"
+                run.emit(Notice(f"stopped after {rounds} of calls (--max-hops)"))
+                return outcome._replace(reason=TOOL_CALLS)
+            hops += 1
+            run.draft.next_hop(await toolbox.call(calls, run))
+
     async def _insist(self, run: Run, target: Target, wishes: _Wishes, terms: Terms) -> Outcome:
         """Ask a target, again where that can help and the user allows for it."""
         config = self.connections.config
         left = config.retries
         while True:
             outcome = await self._attempts.ask(run, target, wishes.timeout, terms)
-            if outcome.error is None or run.draft.texts or not left:
+            if outcome.error is None or run.draft.hop_begun or not left:
                 return outcome
             if outcome.error.when and outcome.error.when in terms.hurry:
                 return outcome
@@ -224,8 +249,14 @@ class Engine:
         return alternatives(self.connections.config, target, self.connections.find_key)
 
     def _note_later(self, run: Run, reply: Reply, cell: str) -> None:
+        ended = time.monotonic()
+
+        def note() -> None:
+            time.sleep(max(0.0, ended + _DRAWN - time.monotonic()))
+            self._note(run, reply, cell)
+
         try:
-            self._log_thread.submit(self._note, run, reply, cell)
+            self._log_thread.submit(note)
         except RuntimeError:  # the process begins to end: threads are given no more work
             self._note(run, reply, cell)
 

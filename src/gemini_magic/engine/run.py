@@ -5,73 +5,27 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from gemini_magic.engine.draft import Draft
 from gemini_magic.errors import GeminiMagicError
 from gemini_magic.types import (
     CANCELLED,
     Event,
     Finished,
-    Notice,
     Reply,
     Request,
     Started,
-    Switched,
-    TextDelta,
-    ThoughtDelta,
 )
+
+#: Something to be done in the thread of whoever asked. It raises ``KeyboardInterrupt`` alone.
+Errand: TypeAlias = Callable[[], None]
 
 #: Seconds that an interrupt may have to wait until a thread in ``poll`` notices it (Windows).
 POLL = 0.1
-
-
-@dataclass(slots=True)
-class Draft:
-    """The reply as far as it has come; written on the loop's thread only."""
-
-    request: Request
-    texts: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    reply: Reply = field(default_factory=Reply)
-    began: float = field(default_factory=time.monotonic)
-    before: int = 0  # how many notices there were when the present target was asked
-
-    def take(self, event: Event) -> None:
-        match event:
-            case TextDelta(text):
-                self.texts.append(text)
-            case ThoughtDelta(text):
-                self.thoughts.append(text)
-            case Notice(text):
-                self.notices.append(text)
-            case Switched(_, new, why, host, price):
-                self.thoughts.clear()
-                del self.notices[self.before :]  # they were about the old one
-                self.notices.append(
-                    f"{new.backend} ({', '.join(filter(None, (host, price)))})"
-                    f" was asked because of this: {why}"
-                )
-            case Started(target):
-                self.before = len(self.notices)
-                self.reply = self.reply.replace(target=target)
-            case _:
-                pass
-
-    def snapshot(self, reason: str) -> Reply:
-        """The reply as it would be if it ended now, for this reason."""
-        return self.reply.replace(
-            text="".join(self.texts),
-            thoughts="".join(self.thoughts),
-            notices=tuple(dict.fromkeys(self.notices)),
-            request=self.request,
-            finish_reason=reason,
-            seconds=time.monotonic() - self.began,
-        )
 
 
 class Run:
@@ -81,12 +35,19 @@ class Run:
     after that, so that what had come is never lost.
     """
 
+    #: Whether whoever polls has a thread of their own, in which functions of theirs expect to be
+    #: called: a cell has, a panel and an ``async for`` have none.
+    serves_errands: bool = True
+
     def __init__(self, request: Request) -> None:
         self.draft = Draft(request)
+        self._reply: Reply | None = None
+        self._errands: deque[Errand] = deque()
         self.error: GeminiMagicError | BaseException | None = None
         self._events: deque[Event] = deque()
         self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._over = False
+        self._cancelled = False
         self._ended = threading.Event()
         self._future: Future[None] | None = None
 
@@ -102,9 +63,14 @@ class Run:
             self._news.put(None)
 
     def end(self, reply: Reply, error: BaseException | None = None) -> None:
-        self.draft.reply, self.error = reply, error
+        self._reply, self.error = reply, error
         self._events.append(Finished(reply))
         self._ended.set()
+        self._news.put(None)
+
+    def send_on(self, errand: Errand) -> None:
+        """Have whoever polls this run do something in their own thread, unless it is cancelled."""
+        self._errands.append(errand)
         self._news.put(None)
 
     # --- the face's side ---
@@ -112,7 +78,9 @@ class Run:
     def poll(self, timeout: float = POLL) -> list[Event]:
         """The events since the last call, waiting up to ``timeout`` seconds for a first one.
 
-        Once all were handed out, ``over`` is true.
+        Once all were handed out, ``over`` is true. Functions that the model wants called in the
+        caller's thread are called here, one at a time: what came before one is handed out first,
+        so that it can be drawn. An interrupt in such a function leaves as ``KeyboardInterrupt``.
         """
         try:
             self._news.get(timeout=timeout) if timeout > 0 else self._news.get_nowait()
@@ -121,6 +89,13 @@ class Run:
         except queue.Empty:
             pass
         over = self._ended.is_set()
+        if over or self._cancelled:
+            self._errands.clear()
+        elif self._errands and not self._events:
+            self._errands.popleft()()
+            over = self._ended.is_set()
+        if self._errands:
+            self._news.put(None)
         events = [self._events.popleft() for _ in range(len(self._events))]
         self._over = over
         return events
@@ -141,6 +116,7 @@ class Run:
         self.raise_error()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
+        self.serves_errands = False
         while not self._over:
             for event in await asyncio.to_thread(self.poll):
                 yield event
@@ -148,6 +124,7 @@ class Run:
 
     def cancel(self) -> None:
         """Stop the run, from any thread, any number of times; it ends as CANCELLED."""
+        self._cancelled = True
         if self._future is not None:
             self._future.cancel()
 
@@ -158,4 +135,4 @@ class Run:
     @property
     def reply(self) -> Reply:
         """The reply; partial until the run is over."""
-        return self.draft.reply if self._ended.is_set() else self.draft.snapshot(CANCELLED)
+        return self._reply or self.draft.whole(CANCELLED)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gemini_magic.engine.database import Database, Unusable
-from gemini_magic.types import Reply, Request, digest
+from gemini_magic.types import Part, Reply, Request, digest
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 KEEP = 5_000
 #: The size of the log in bytes from which on the older half goes.
 LARGEST = 200_000_000
-#: A part of a request longer than this (in characters) is logged by its hash only.
+#: A part longer than this (in characters) is logged by its hash only.
 _LARGEST_PART = 200_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -37,21 +36,27 @@ CREATE TABLE IF NOT EXISTS runs (
     text TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS runs_by_request ON runs (request);
+CREATE TABLE IF NOT EXISTS answers (run INTEGER PRIMARY KEY, parts TEXT NOT NULL);
 """
 _INSERT = (
     "INSERT INTO runs (time, request, template, sent, backend, model, model_version,"
     " finish_reason, seconds, usage, text) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 )
+# An answer that is more than its text has a row of its own.
+_INSERT_ANSWER = "INSERT OR REPLACE INTO answers VALUES (last_insert_rowid(), ?)"
 _FORGET = "DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - ?"
+_FORGET_ANSWERS = "DELETE FROM answers WHERE run < (SELECT min(id) FROM runs)"
 _FIND = (
-    "SELECT time, request, template, sent, backend, model, finish_reason, text"
-    " FROM runs WHERE request = ? ORDER BY id DESC LIMIT 1"
+    "SELECT time, request, template, sent, backend, model, finish_reason, text, parts"
+    " FROM runs LEFT JOIN answers ON run = id WHERE request = ? ORDER BY id DESC LIMIT 1"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """One run: ``request`` and ``template`` are SHA-256 in hex, ``sent`` is the request."""
+class Logged(NamedTuple):
+    """One run: ``request`` and ``template`` are SHA-256 in hex, ``sent`` is the request.
+
+    ``parts`` are the answer's; in them and in ``sent``, what is large is told by its SHA-256.
+    """
 
     time: float
     request: str
@@ -61,13 +66,14 @@ class Logged:
     model: str
     finish_reason: str
     text: str
+    parts: tuple[dict[str, Any], ...]
 
 
 class RunLog:
     """A SQLite file, readable by its owner alone. What goes wrong with it never stops a run."""
 
     def __init__(self, path: Path) -> None:
-        self._file = Database(path, _SCHEMA, 1)
+        self._file = Database(path, _SCHEMA, 2)
 
     def add(self, reply: Reply, template: str) -> None:
         """Log a run that is over. ``template`` is the SHA-256 of its cell's template."""
@@ -83,12 +89,16 @@ class RunLog:
             reply.model_version,
             reply.finish_reason,
             reply.seconds,
-            json.dumps(asdict(reply.usage)),
+            json.dumps(reply.usage._asdict()),
             reply.text,
         )
         with suppress(Unusable, ValueError), self._file.writing() as database:
             database.execute(_INSERT, row)
-            database.execute(_FORGET, (self._room(database),))
+            if any(part.text is None for part in reply.parts):
+                parts = json.dumps([*map(_brief, reply.parts)], ensure_ascii=False)
+                database.execute(_INSERT_ANSWER, (parts,))
+            if database.execute(_FORGET, (self._room(database),)).rowcount:
+                database.execute(_FORGET_ANSWERS)
 
     def find(self, request: str) -> Logged | None:
         """The newest run of the request with this digest. Raises Unusable."""
@@ -98,8 +108,10 @@ class RunLog:
             row = database.execute(_FIND, (request,)).fetchone()
         if row is None:
             return None
-        when, digest_, template, sent, *rest = row
-        return Logged(when, digest_, template, json.loads(sent), *rest)
+        *_, text, parts = row
+        said = json.loads(parts) if parts else [{"text": text}] if text else []
+        values = (*row[:3], json.loads(row[3]), *row[4:-1], tuple(said))
+        return Logged._make(values)
 
     def _room(self, database: sqlite3.Connection) -> int:
         """How many runs may stay: half as many once the file is too large."""
@@ -112,10 +124,17 @@ class RunLog:
 
 
 def _loggable(request: Request) -> dict[str, Any]:
-    document = request.to_json()
-    for message in document["messages"]:
-        for part in message["parts"]:
-            for key in ("text", "data"):
-                if len(value := part.get(key, "")) > _LARGEST_PART:
-                    part[key] = f"sha256:{digest(value)}"
+    document = request.to_json(brief=True)
+    for message, logged in zip(request.messages, document["messages"], strict=True):
+        logged["parts"] = [*map(_brief, message.parts)]
+    return document
+
+
+def _brief(part: Part) -> dict[str, Any]:
+    """A part as JSON values, large texts and data by their SHA-256 alone."""
+    document = part.to_json(brief=len(part.data or b"") > _LARGEST_PART * 3 // 4)  # as base64
+    for values in (document, *(one for one in document.values() if isinstance(one, dict))):
+        for key, value in values.items():
+            if isinstance(value, str) and len(value) > _LARGEST_PART:
+                values[key] = f"sha256:{digest(value)}"
     return document

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from gemini_magic.errors import UsageError, did_you_mean, sentence
-from gemini_magic.types import Message, Part, Reply
+from gemini_magic.types import Message, Reply
 
 #: Who said a turn: the cell's id and its how-manieth chat call in that cell.
 Place = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """A question and its answer. A stale turn was asked before an earlier one changed."""
 
     place: Place | None
@@ -22,8 +21,9 @@ class Turn:
     stale: bool = False
 
     @property
-    def messages(self) -> tuple[Message, Message]:
-        return self.question, Message("model", (Part(text=self.reply.text),))
+    def messages(self) -> tuple[Message, ...]:
+        """The question, and all that was said until its answer: calls of functions, too."""
+        return self.question, *self.reply.exchanged
 
 
 class Conversation:
@@ -51,7 +51,7 @@ class Conversation:
         self.turns = (
             *self.turns[:index],
             Turn(place, question, reply),
-            *(replace(turn, stale=True) for turn in later),
+            *(turn._replace(stale=True) for turn in later),
         )
         return sum(not turn.stale for turn in later)
 

@@ -14,7 +14,8 @@ from IPython.core.completer import SimpleCompletion
 
 from gemini_magic import catalog
 from gemini_magic.cell import SUBCOMMANDS
-from gemini_magic.options import OPTIONS, Option, lookup
+from gemini_magic.option_table import OPTIONS, Option
+from gemini_magic.options import lookup
 
 if TYPE_CHECKING:
     from gemini_magic.notebook.magics import GeminiMagic

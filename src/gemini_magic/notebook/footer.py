@@ -2,31 +2,88 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from gemini_magic.config import Config
 from gemini_magic.engine.request import Built
 from gemini_magic.quota.estimate import estimate
-from gemini_magic.types import CANCELLED, CUT, MAX_TOKENS, STOP, Cost, Left, Reply, Target, Usage
+from gemini_magic.types import (
+    CANCELLED,
+    CUT,
+    MAX_TOKENS,
+    STOP,
+    Cost,
+    Left,
+    Part,
+    Reply,
+    Target,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def footer(reply: Reply) -> str:
-    """Model, backend, tokens, seconds, quota left, price, and what else should be known."""
+def footer(reply: Reply, saved: Sequence[Path | None] = ()) -> str:
+    """Model, backend, tokens, seconds, quota left, price, and what else should be known.
+
+    ``saved`` are the files of ``reply.media``, None for one that has none.
+    """
     words = []
     if reply.target is not None:
         words += [reply.target.model, reply.target.backend]
     if reply.cached:
-        return " · ".join([*words, "cached · 0 quota", *reply.notices])
+        counts = filter(None, (_media(reply, saved),))
+        return " · ".join([*words, *counts, "cached · 0 quota", *reply.notices])
     if tokens := _tokens(reply.usage):
         words.append(tokens)
     words.append(f"{reply.seconds:.1f} s")
+    if calls := _calls(reply):
+        words.append(calls)
+    if media := _media(reply, saved):
+        words.append(media)
     words += [text for one in reply.left if (text := _left(one))]
     if reply.cost is not None and reply.cost.listed:
         words.append(_cost(reply.cost))
     if reply.finish_reason not in (STOP, CANCELLED, CUT):  # those stand in the answer itself
         words.append(_ENDINGS.get(reply.finish_reason, f"ended: {reply.finish_reason}"))
     return " · ".join([*words, *reply.notices])
+
+
+def _calls(reply: Reply) -> str:
+    """How many functions were called, in how many rounds."""
+    count = len(reply.tool_calls)
+    rounds = sum(message.role == "user" for message in reply.exchanged)
+    if not count:
+        return ""
+    words = _count(count, "call")
+    return f"{words} in {_count(rounds, 'round')}" if rounds > 1 else words
+
+
+def _media(reply: Reply, saved: Sequence[Path | None]) -> str:
+    """How many pictures, sounds and films came, and where they are."""
+    if not reply.media:
+        return ""
+    kinds = [(part.mime_type or "").partition("/")[0] for part in reply.media]
+    words = [
+        _count(kinds.count(kind), name)
+        for kind, name in (("image", "picture"), ("audio", "sound"), ("video", "film"))
+        if kind in kinds
+    ]
+    if others := sum(kind not in ("image", "audio", "video") for kind in kinds):
+        words.append(_count(others, "file"))
+    files = [path for path in saved if path is not None]
+    if not files:
+        return ", ".join(words)
+    from gemini_magic.notebook.players import shown
+
+    some = "" if len(files) == len(kinds) else f"{len(files)} "
+    return f"{', '.join(words)} · {some}saved in {shown(files[0].parent)}/"
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 #: How full a window has to be before it is worth a word, where it is not the day's.
@@ -83,7 +140,7 @@ def metadata(reply: Reply, template: str) -> dict[str, Any]:
         "backend": reply.target.backend if reply.target else None,
         "model": reply.target.model if reply.target else None,
         "finish_reason": reply.finish_reason,
-        "usage": {key: value for key, value in asdict(reply.usage).items() if value is not None},
+        "usage": {key: value for key, value in reply.usage._asdict().items() if value is not None},
     }
 
 
@@ -95,16 +152,35 @@ def dry_run(built: Built, targets: tuple[Target, ...], config: Config) -> str:
     lines.append(f"tokens     about {estimate(request):,} (an estimate); nothing was sent")
     if settings := request.settings.to_json():
         lines.append("settings   " + ", ".join(f"{k} = {v}" for k, v in settings.items()))
+    if request.services:
+        lines.append("services   " + ", ".join(request.services))
     if request.system is not None:
         lines += ["--- system ---", request.system]
     for message in request.messages:
         lines.append(f"--- {message.role} ---")
-        for part in message.parts:
-            size = len(part.data or b"")
-            lines.append(part.text or f"[{part.mime_type}, {size:,} bytes]")
+        lines += map(_part_line, message.parts)
+    for tool in request.tools:
+        lines += [
+            f"--- the function {tool.name} ---",
+            f"{tool.description}\n{tool.parameters}".strip(),
+        ]
     if request.schema is not None:
         lines += ["--- schema ---", request.schema]
     return "\n".join([*lines, *built.notices])
+
+
+def _part_line(part: Part) -> str:
+    """A part of a message, for people: its text, or what its data are."""
+    if part.text is not None:
+        return part.text
+    if part.is_media:
+        size = part.uri or f"{part.size:,} bytes"
+        return f"[{', '.join(word for word in (part.name, part.mime_type, size) if word)}]"
+    if part.call is not None:
+        return f"[call of {part.call.name} with {part.call.arguments}]"
+    if part.result is not None:
+        return f"[{part.result.name} gave {part.result.content}]"
+    return part.code.source if part.code else part.output.text if part.output else ""
 
 
 def _where(target: Target, config: Config) -> str:

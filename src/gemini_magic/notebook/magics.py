@@ -18,7 +18,6 @@ from gemini_magic.locks import ProcessLock
 
 if TYPE_CHECKING:
     from gemini_magic.notebook.session import Session
-    from gemini_magic.types import Reply
 
 _MATCHER = "gemini_magic"
 #: Seconds after ``%load_ext`` for which the warm-up leaves a first cell alone.
@@ -81,7 +80,7 @@ class GeminiMagic(Magics):
             self.session.run_cell(line, cell)
 
     @no_var_expand
-    def line(self, line: str) -> Reply | None:
+    def line(self, line: str) -> Any:
         """See ``getdoc``."""
         from gemini_magic.errors import short_interrupts
 

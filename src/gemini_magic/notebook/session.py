@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gemini_magic import config as configuration
-from gemini_magic import paths
 from gemini_magic.cell import GeminiCell, subcommand
 from gemini_magic.config import Backend, Config
-from gemini_magic.engine.admission import Admission
-from gemini_magic.engine.cache import Cache, size_of
-from gemini_magic.engine.connections import Connections
-from gemini_magic.engine.engine import Engine
+from gemini_magic.engine.house import House
+from gemini_magic.engine.question import Question, put, targets_of, with_notices
 from gemini_magic.engine.request import build
 from gemini_magic.engine.run import POLL, Run
-from gemini_magic.engine.runlog import RunLog
 from gemini_magic.engine.targets import choose
 from gemini_magic.errors import (
     GeminiMagicError,
@@ -33,13 +28,15 @@ from gemini_magic.notebook.chat import Conversation, Conversations, Place
 from gemini_magic.notebook.footer import dry_run, footer, metadata
 from gemini_magic.notebook.namespace import Namespace
 from gemini_magic.quota.prices import tier_is_free
-from gemini_magic.types import Reply, Request, Target, digest, first_fence
+from gemini_magic.types import Reply, Request, digest, first_fence
 
 if TYPE_CHECKING:
     from gemini_magic.notebook.magics import GeminiMagic
 
 #: Seconds that an interrupted run has to close its connection before the cell ends without it.
 _FAREWELL = 0.2
+#: Where pictures, sound and film are kept.
+_MEDIA_FOLDER = "gemini_outputs"
 _MODEL_NAME = re.compile(r"(?:models/)?(?:gemini|gemma)-[\w.-]+\Z")
 
 
@@ -58,15 +55,8 @@ class Session:
         self._turns: tuple[str, int] = ("", 0)
         self._first: dict[str, str] = {}
         self._asked: set[tuple[str, str]] = set()
-        config = self.config()
-        connections = Connections(config, os.environ)
-        self.cache = _cache(config)
-        self.engine = Engine(
-            connections,
-            self._log(config),
-            admission=Admission(lambda: connections.config),
-            cache=self.cache,
-        )
+        self.house = House(self._overrides)
+        self.engine, self.cache = self.house.engine, self.house.cache
 
     # --- the two magics ---
 
@@ -76,24 +66,24 @@ class Session:
         if reply is not None:
             self._bind(reply)
 
-    def run_line(self, line: str) -> Reply | None:
+    def run_line(self, line: str) -> Any:
         """``%gemini``: a command, or a prompt whose reply is the value of the line."""
         if (command := subcommand(line)) is not None:
             from gemini_magic.notebook.commands import run
 
-            value: Reply | None = run(self, *command)
-            return value
+            return run(self, *command)
         return self._parsed(line, None)
 
-    def _parsed(self, line: str, body: str | None) -> Reply | None:
+    def _parsed(self, line: str, body: str | None) -> Any:
         return self.ask(GeminiCell.from_magic(line, body, magic=self.magic.name))
 
     # --- asking ---
 
-    def ask(self, cell: GeminiCell) -> Reply | None:
+    def ask(self, cell: GeminiCell) -> Any:
         """Ask what a cell asks; None where nothing was to be sent (``--help``, ``--dry-run``).
 
-        The reply is bound even where this raises because the answer failed half-way.
+        A reply, or with ``--compare`` the DataFrame of all. It is bound even where this raises
+        because the answer failed half-way.
         """
         if cell.flag("help"):
             from gemini_magic.notebook.commands import whole_help
@@ -105,62 +95,94 @@ class Session:
                 "the prompt is just a model's name; nothing was sent.",
                 f"Did you mean -m {cell.template.strip()}? To ask about it, name a model too.",
             )
+        if cell.text("def") is not None:
+            from gemini_magic.notebook.define import define
+
+            return define(self, cell)
+        if cell.get("compare") is not None:
+            from gemini_magic.notebook.compare import compare
+
+            return compare(self, cell)
+        return self._ask(cell)
+
+    def _ask(self, cell: GeminiCell) -> Reply | None:
         config = self.refresh()
         for notice in self._fresh(config.notices):
             print(notice)
-        chat, place = self._chat(cell)
-        built = build(
+        if cell.text("as") == "df":
+            from gemini_magic.engine.schema_frame import need_pandas
+
+            need_pandas()
+        chat, place = self.chat_of(cell)
+        history = chat.history(place) if chat else ()
+        if cell.flag("dry-run"):
+            built = build(cell, self.namespace.value, presets=config.generation, history=history)
+            print(dry_run(built, targets_of(self.engine, config, cell), config))
+            return None
+        question = put(
+            self.engine,
+            config,
             cell,
             self.namespace.value,
-            presets=config.generation,
-            history=chat.history(place) if chat else (),
+            history=history,
+            may_replay=partial(self.may_replay, cell),
         )
-        targets = self._targets(config, cell)
-        if cell.flag("dry-run"):
-            print(dry_run(built, targets, config))
-            return None
-        timeout = cell.get("timeout")
-        run = self.engine.stream(
-            built.request,
-            targets,
-            timeout=float(timeout) if isinstance(timeout, int | float) else config.timeout,
-            cell=digest(cell.template),
-            force=cell.flag("force"),
-            replay=self._may_replay(cell, built.request),
-        )
-        view = display.view_for(
-            self.shell,
-            cell.text("as") or "markdown",
-            quiet=cell.flag("quiet"),
-            remote_images=cell.flag("allow-remote-images"),
-        )
-        interrupted = not _follow(run, view)
-        reply = run.reply
-        if run.error is not None and not reply.text:
+        view = self._view(cell)
+        interrupted = not _follow(question.run, view)
+        if not interrupted and (again := question.corrected()) is not None:
+            view.close(question.run.reply, "this does not fit the schema; asked once more")
+            question, view = again, self._view(cell)
+            interrupted = not _follow(question.run, view)
+        reply, error = _outcome(question, interrupted)
+        if error is not None and not reply.parts:
             view.abandon()
             for notice in () if cell.flag("quiet") else reply.notices:
                 print(notice)  # what was asked on the way
-            run.raise_error()
-        notices = [*built.notices, *reply.notices, *self._news(run)]
-        if chat is not None and run.error is None and not interrupted:
-            notices += self._add_turn(chat, place, reply)
-        reply = reply.replace(notices=tuple(notices))
+            raise error
+        reply = reply.replace(notices=(*reply.notices, *self._news(reply)))
+        if chat is not None and error is None and not interrupted:
+            turns = self._add_turn(chat, place, reply)
+            reply = reply.replace(notices=(*reply.notices, *turns))
         self._conclude(cell, reply, view)
-        if interrupted or run.error is not None:
+        if interrupted or error is not None:
             self._bind(reply)
-            run.raise_error()
-            kept = "what had come is kept in _" if reply.text else "nothing had come"
+            if error is not None:
+                raise error
+            kept = "what had come is kept in _" if reply.parts else "nothing had come"
             raise Interrupted(f"you stopped it; {kept}.")
         if cell.text("as") == "code" and (code := first_fence(reply.text)) is not None:
             self.shell.set_next_input(code)
         return reply
 
+    def _view(self, cell: GeminiCell) -> display.View:
+        return display.view_for(
+            self.shell,
+            cell.text("as") or "markdown",
+            quiet=cell.flag("quiet"),
+            remote_images=cell.flag("allow-remote-images"),
+        )
+
     def _conclude(self, cell: GeminiCell, reply: Reply, view: display.View) -> None:
-        """Draw the end of a reply, and remember it."""
+        """Save the media of a reply, draw its end, and remember it."""
+        saved: Sequence[Path | None] = ()
+        if reply.media and not reply.cached:
+            from gemini_magic.notebook.saving import save
+
+            folder = Path(cell.text("save") or _MEDIA_FOLDER)
+            done = save(reply, folder, prompt=cell.template, cell=cell.to_source())
+            saved = done.paths
+            if done.problem:
+                reply = reply.replace(notices=(*reply.notices, done.problem))
+        frame = None
+        if cell.text("as") == "df" and reply.complete:
+            frame, problem = _frame_of(reply)
+            if problem:
+                reply = reply.replace(notices=(*reply.notices, problem))
         self.last = reply
         if not cell.flag("quiet"):
             self._mark_streamed(reply)
-        view.close(reply, footer(reply), metadata(reply, digest(cell.template)))
+        told = metadata(reply, digest(cell.template))
+        view.close(reply, footer(reply, saved), told, saved=saved, frame=frame)
         if (name := cell.text("out")) is not None:
             self.namespace.bind({name: reply})
 
@@ -174,19 +196,10 @@ class Session:
         turns = "1 later turn of the chat counts" if stale == 1 else f"{stale} later turns count"
         return [f"{turns} no more until run again"]
 
-    def _targets(self, config: Config, cell: GeminiCell) -> tuple[Target, ...]:
-        return choose(
-            config,
-            self.engine.connections.find_key,
-            model=cell.text("model"),
-            route=cell.text("route"),
-            fallback=not cell.flag("no-fallback"),
-        )
-
-    def _news(self, run: Run) -> tuple[str, ...]:
+    def _news(self, reply: Reply) -> tuple[str, ...]:
         """Where the key came from, and what a free tier costs, with a backend's first reply."""
-        target = run.reply.target
-        if target is None or run.reply.cached:
+        target = reply.target
+        if target is None or reply.cached:
             return ()
         where = self.engine.connections.key_source(target.backend)
         news = [f"key of {target.backend} from {where}"] if where else []
@@ -204,7 +217,7 @@ class Session:
 
     def config(self) -> Config:
         """The configuration in force now, with the session's own settings on top."""
-        return configuration.load(overrides=self._overrides())
+        return self.house.config()
 
     def _overrides(self) -> Mapping[str, Any]:
         magic = self.magic
@@ -214,9 +227,7 @@ class Session:
 
     def refresh(self) -> Config:
         """The configuration in force now, which the engine then uses too."""
-        config = self.config()
-        self.engine.connections.config = config
-        return config
+        return self.house.refresh()
 
     def key_source(self, service: Backend) -> str:
         """Where a service's key is; empty where it has none."""
@@ -258,14 +269,9 @@ class Session:
                 target = choose(config, self.engine.connections.find_key)[0]
                 self.engine.warm_up(target)
 
-    def _log(self, config: Config) -> Any:
-        if not config.run_log:
-            return None
-        return RunLog(Path(paths.state_dir()) / "runs.db").add
-
     # --- the notebook's mechanics ---
 
-    def _bind(self, reply: Reply) -> None:
+    def _bind(self, reply: Any) -> None:
         """Make the reply the cell's value (``_`` and ``Out``) without drawing it."""
         self.shell.displayhook.update_user_ns(reply)
 
@@ -274,15 +280,14 @@ class Session:
         execution, drawn = self._streamed
         if execution == self.shell.execution_count and any(one is reply for one in drawn):
             return
-        data = display.reply_data(reply, "markdown")
-        display.draw_reply(display.Output(self.shell), data, footer(reply))
+        display.draw_whole(self.shell, reply, footer(reply))
 
     def _mark_streamed(self, reply: Reply) -> None:
         now = self.shell.execution_count
         execution, drawn = self._streamed
         self._streamed = (now, [*(drawn if execution == now else ()), reply])
 
-    def _may_replay(self, cell: GeminiCell, request: Request) -> bool:
+    def may_replay(self, cell: GeminiCell, request: Request) -> bool:
         """Whether a stored answer may stand in: the first time that a cell runs in this kernel.
 
         Where cells have no ids: the first time that this is asked in this kernel.
@@ -301,7 +306,7 @@ class Session:
         cell_id = parent.get("metadata", {}).get("cellId") or ""
         return str(cell_id), f"{parent.get('header', {}).get('msg_id')}"
 
-    def _chat(self, cell: GeminiCell) -> tuple[Conversation | None, Place | None]:
+    def chat_of(self, cell: GeminiCell) -> tuple[Conversation | None, Place | None]:
         name = cell.text("chat")
         if name is None:
             return None, None
@@ -318,11 +323,24 @@ class Session:
         return cell_id, count
 
 
-def _cache(config: Config) -> Cache | None:
-    """The store of answers; None where the user wants none."""
-    size = size_of(config.cache["size"])
-    days = config.cache["days"]
-    return Cache(paths.data_dir() / "cache.db", size=size, days=days) if size and days else None
+def _outcome(question: Question, interrupted: bool) -> tuple[Reply, BaseException | None]:
+    """The reply of a run that is over, and what is wrong with it, if anything is."""
+    if interrupted and question.run.error is None:
+        return with_notices(question.run.reply, question.built), None
+    try:
+        return question.reply(), None
+    except GeminiMagicError as problem:
+        return getattr(problem, "reply", None) or question.run.reply, problem
+
+
+def _frame_of(reply: Reply) -> tuple[Any, str]:
+    """An answer as a DataFrame, or why it is none."""
+    from gemini_magic.engine.schema_frame import frame
+
+    try:
+        return frame(reply.json if reply.parsed is None else reply.parsed), ""
+    except (ValueError, TypeError, RecursionError):
+        return None, "no table: the answer is not JSON (--schema makes it so)"
 
 
 def _follow(run: Run, view: display.View) -> bool:

@@ -6,13 +6,12 @@ Apart from ``diagnosis``, which is loaded with the first failure only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from gemini_magic.keys import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """Whom we asked, as far as an error's text needs it.
 
     ``host`` is the service's host; ``key_from`` says where the key was found, and ``secret`` is
@@ -29,10 +28,10 @@ class Asked:
     tokens: int | None = None
 
     def of(self, model: str, tokens: int | None = None) -> Asked:
-        return replace(self, model=model, tokens=tokens)
+        return self._replace(model=model, tokens=tokens)
 
     def knowing(self, names: Sequence[str]) -> Asked:
-        return replace(self, known=tuple(names))
+        return self._replace(known=tuple(names))
 
     @property
     def label(self) -> str:

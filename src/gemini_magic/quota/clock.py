@@ -11,16 +11,14 @@ import functools
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 #: Seconds by which a wall clock may lie before the newest event without being disbelieved.
 TOLERANCE = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One look at the clocks: Unix time, and seconds since the boot named ``boot``.
 
     ``boot`` is "" where the system does not tell; ``since_boot`` means nothing then.

@@ -32,6 +32,10 @@ SOUND, FILM = 25, 95
 _LOSSY, _FLAC, _VIDEO = 8_000, 50_000, 125_000
 #: Bytes of a PDF's page where its pages cannot be counted.
 _PAGE_BYTES = 50_000
+#: Bytes a second of sound that is not compressed, in a file that is not read (48 kHz, one channel).
+_WAVES = 96_000
+#: What stands behind an address that only the service reads: seconds of sound or film, pages.
+_UNSEEN_SECONDS, _UNSEEN_PAGES = 300, 10
 
 # The kinds of text by the bytes of UTF-8. Bytes 80 to BF only continue a character.
 _DIGITS = b"0123456789"
@@ -52,7 +56,8 @@ def estimate(request: Request) -> int:
     An estimate: about 10 % too high for prose, further off for other texts. 1 MB of text takes
     some milliseconds.
     """
-    texts = (request.system or "", request.schema or "")
+    texts = [request.system or "", request.schema or ""]
+    texts += [text for tool in request.tools for text in tool]
     total = sum(map(_text, texts))
     total += sum(_part(part) for message in request.messages for part in message.parts)
     messages = len(request.messages) + (request.system is not None)
@@ -60,19 +65,28 @@ def estimate(request: Request) -> int:
 
 
 def _part(part: Part) -> float:
-    if part.data is None:
-        return _text(part.text or "")
+    if part.is_media:
+        return _media(part)
+    if part.text is not None:
+        return _text(part.text)
+    said = (part.call, part.result, part.code, part.output)
+    return sum(_text(text) for one in said if one for text in one if isinstance(text, str))
+
+
+def _media(part: Part) -> float:
+    """Tokens of a file: of its bytes where they are there, else of its size and type."""
     kind = (part.mime_type or "").partition(";")[0].strip().lower()
     family = kind.partition("/")[0]
+    data = part.data or b""
     if family == "image":
         return PICTURE
     if kind == "application/pdf":
-        return PAGE * _pages(part.data)
-    if family == "audio":
-        return SOUND * _seconds(part.data, _FLAC if "flac" in kind else _LOSSY)
-    if family == "video":
-        return FILM * len(part.data) / _VIDEO
-    return _utf8(part.data)
+        unread = _UNSEEN_PAGES if part.uri else math.ceil(part.size / _PAGE_BYTES)
+        return PAGE * (_pages(data) if data else unread)
+    if family in ("audio", "video"):
+        each = SOUND if family == "audio" else FILM
+        return each * (_UNSEEN_SECONDS if part.uri else _seconds(data, part.size, kind))
+    return _utf8(data) if data else part.size / LATIN
 
 
 def _text(text: str) -> float:
@@ -104,11 +118,19 @@ def _pages(pdf: bytes) -> int:
     return max(counts, default=0) or math.ceil(len(pdf) / _PAGE_BYTES)
 
 
-def _seconds(sound: bytes, rate: int) -> float:
-    """The length of a sound. A WAV file says its rate in bytes a second (RIFF, at offset 28)."""
-    if sound[:4] == b"RIFF" and sound[8:12] == b"WAVE" and len(sound) > 44:
-        rate = int.from_bytes(sound[28:32], "little") or rate
-    return len(sound) / rate
+def _seconds(data: bytes, size: int, kind: str) -> float:
+    """The length of a sound or film of ``size`` bytes, of which ``data`` may be there.
+
+    A WAV file says its rate in bytes a second (RIFF, at offset 28).
+    """
+    if kind.startswith("video"):
+        return size / _VIDEO
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE" and len(data) > 44:
+        rate = int.from_bytes(data[28:32], "little")
+        return size / (rate or _LOSSY)
+    if not data and any(name in kind for name in ("wav", "aiff")):
+        return size / _WAVES
+    return size / (_FLAC if "flac" in kind else _LOSSY)
 
 
 # --- what answers teach --------------------------------------------------------------------------

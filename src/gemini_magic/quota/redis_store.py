@@ -65,6 +65,9 @@ class RedisStore:
 
     # --- time ---
 
+    def quick(self) -> bool:
+        return False  # a network is between
+
     def now(self) -> float:
         return float(self._run("now"))
 

@@ -135,6 +135,9 @@ class Store(Protocol):
 
     where: str  #: for people: a file's path, or a server's address without its password
 
+    def quick(self) -> bool:
+        """Whether the next operation takes no longer than a moment, as far as can be seen."""
+
     def now(self) -> float:
         """The ledger's clock: Unix seconds, never before the newest reservation."""
 

@@ -1,0 +1,202 @@
+"""The run settings in Gemini's words; what the wire or the model cannot say is told."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from gemini_magic import catalog
+from gemini_magic.backends.google_out import generation
+from gemini_magic.errors import UsageError
+from gemini_magic.types import CODE_EXECUTION, SEARCH, URL_CONTEXT, Request, Settings
+
+if TYPE_CHECKING:
+    from google.genai import types as wire
+
+#: How AI Studio's four levels are spelt as a budget, for models that know no levels (2.5).
+_BUDGETS = {"off": 0, "low": 1024, "medium": 8192, "high": 24576}
+#: The least that a 2.5 Pro thinks. Source: https://ai.google.dev/gemini-api/docs/thinking
+_LEAST_OF_PRO = 128
+
+#: AI Studio's slider, over the four categories that it has.
+#: Source: https://ai.google.dev/gemini-api/docs/safety-settings
+_BLOCKED = {
+    "off": "OFF",
+    "none": "BLOCK_NONE",
+    "few": "BLOCK_ONLY_HIGH",
+    "some": "BLOCK_MEDIUM_AND_ABOVE",
+    "most": "BLOCK_LOW_AND_ABOVE",
+}
+_HARMS = ("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT")
+
+#: What pictures may be. Source: google-genai 3.4.0, ImageSize and AspectRatio in its types
+_SIZES = ("512", "1K", "2K", "4K")
+_ASPECTS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9", "1:4", "4:1",
+            "1:8", "8:1")  # fmt: skip
+_PIXELS = re.compile(r"(\d{1,5})\s*[x×]\s*(\d{1,5})", re.I)
+
+
+class Asked(NamedTuple):
+    """The wire's configuration, and what the user should know of it."""
+
+    config: wire.GenerateContentConfig
+    notices: tuple[str, ...]
+
+
+def refuse(request: Request, model: str) -> None:
+    """Raises ``UsageError`` for what Gemini is known to refuse, before anything is sent.
+
+    Functions go together with the service's own tools on no model here: from Gemini 3 on the
+    service allows it if what its tools said in between is sent back, which a history of ours does
+    not hold. Source: https://ai.google.dev/gemini-api/docs/tool-combination
+    """
+    services = ", ".join(f"--{service.replace('_', '-')}" for service in request.services)
+    if request.tools and services:
+        raise UsageError(
+            f"Gemini takes no functions (--tools) together with {services}; nothing was sent.",
+            "Use one of them, or write a function that does the other's work.",
+        )
+    if request.schema is not None and (request.tools or services) and generation(model) < (3, 0):
+        raise UsageError(
+            f"{model} takes no --schema together with {services or '--tools'}; nothing was sent.",
+            "Ask a model from Gemini 3 on: -m gemini-3.5-flash-lite",
+        )
+
+
+def asked(request: Request, model: str) -> Asked:
+    """The configuration of a generate call."""
+    from google.genai import types as wire
+
+    settings, notices = request.settings, list[str]()
+    config = wire.GenerateContentConfig(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        max_output_tokens=settings.max_output_tokens,
+        stop_sequences=list(settings.stop) or None,
+        seed=settings.seed,
+        presence_penalty=settings.presence_penalty,
+        frequency_penalty=settings.frequency_penalty,
+        automatic_function_calling=wire.AutomaticFunctionCallingConfig(disable=True),
+        automatic_continuation=False,
+    )
+    if request.system is not None:
+        config.system_instruction = request.system
+    if settings.thinking is not None:
+        config.thinking_config = _thinking(settings.thinking, model, notices)
+    if settings.safety is not None:
+        threshold = wire.HarmBlockThreshold(_BLOCKED[settings.safety])
+        config.safety_settings = [
+            wire.SafetySetting(
+                category=wire.HarmCategory(f"HARM_CATEGORY_{harm}"), threshold=threshold
+            )
+            for harm in _HARMS
+        ]
+    if settings.media_resolution is not None:
+        config.media_resolution = wire.MediaResolution(
+            f"MEDIA_RESOLUTION_{settings.media_resolution.upper()}"
+        )
+    if request.schema is not None:
+        config.response_mime_type = "application/json"
+        config.response_json_schema = json.loads(request.schema)
+    config.tools = list(_tools(request)) or None
+    makes = settings.modalities or catalog.makes(model)
+    if settings.modalities or makes != ("text",):
+        config.response_modalities = [one.upper() for one in makes]
+    config.image_config = _picture(settings, makes, model, notices)
+    if settings.voice is not None and "audio" in makes:
+        voice = wire.PrebuiltVoiceConfig(voice_name=settings.voice)
+        config.speech_config = wire.SpeechConfig(
+            voice_config=wire.VoiceConfig(prebuilt_voice_config=voice)
+        )
+    elif settings.voice is not None:
+        notices.append(f"--voice was left out: {model} makes no sound")
+    return Asked(config, tuple(notices))
+
+
+def _tools(request: Request) -> list[wire.Tool]:
+    from google.genai import types as wire
+
+    tools: list[wire.Tool] = []
+    if request.tools:
+        declared = [
+            wire.FunctionDeclaration(
+                name=tool.name,
+                description=tool.description or None,
+                parameters_json_schema=json.loads(tool.parameters),
+            )
+            for tool in request.tools
+        ]
+        tools.append(wire.Tool(function_declarations=declared))
+    if SEARCH in request.services:
+        tools.append(wire.Tool(google_search=wire.GoogleSearch()))
+    if URL_CONTEXT in request.services:
+        tools.append(wire.Tool(url_context=wire.UrlContext()))
+    if CODE_EXECUTION in request.services:
+        tools.append(wire.Tool(code_execution=wire.ToolCodeExecution()))
+    return tools
+
+
+def _thinking(level: str | int, model: str, notices: list[str]) -> wire.ThinkingConfig:
+    """Gemini 2.5 takes a budget in tokens, later models a level; both show their thoughts."""
+    from google.genai import types as wire
+
+    is_pro = "pro" in model.lower().split("-")
+    if isinstance(level, int) or generation(model) < (3, 0):
+        budget = level if isinstance(level, int) else _BUDGETS[level]
+        if level == "off" and is_pro:
+            budget = _LEAST_OF_PRO
+            notices.append(f"{model} cannot do without thinking: it thinks as little as it can")
+        return wire.ThinkingConfig(thinking_budget=budget, include_thoughts=level not in ("off", 0))
+    if level != "off":
+        name = wire.ThinkingLevel(level.upper())
+        return wire.ThinkingConfig(thinking_level=name, include_thoughts=True)
+    notices.append(f"{model} cannot do without thinking: it thinks as little as it can")
+    least = wire.ThinkingLevel.LOW if is_pro else wire.ThinkingLevel.MINIMAL
+    return wire.ThinkingConfig(thinking_level=least, include_thoughts=False)
+
+
+def _picture(
+    settings: Settings, makes: tuple[str, ...], model: str, notices: list[str]
+) -> wire.ImageConfig | None:
+    from google.genai import types as wire
+
+    given = [name for name in ("size", "aspect", "quality", "count") if getattr(settings, name)]
+    if "image" not in makes:
+        if given:
+            names = ", ".join(f"--{name}" for name in given)
+            notices.append(f"{names} left out: {model} makes no pictures")
+        return None
+    if settings.quality is not None:
+        notices.append("--quality was left out: Gemini's pictures have none; --size 2K is finer")
+    if settings.count is not None and settings.count > 1:
+        notices.append(
+            f"--count {settings.count} was left out: Gemini makes one picture a request; "
+            "ask for several in the prompt, or run the cell again"
+        )
+    size, aspect = settings.size, settings.aspect
+    if size is not None and (pixels := _PIXELS.fullmatch(size.strip())):
+        size, nearest = _nearest(int(pixels[1]), int(pixels[2]))
+        aspect = aspect or nearest
+        notices.append(
+            f"Gemini makes no pictures of {settings.size} pixels: {size} at {aspect} was asked for"
+        )
+    elif size is not None and (size := size.upper()) not in _SIZES:
+        notices.append(f"--size {settings.size} was left out: Gemini has {', '.join(_SIZES)}")
+        size = None
+    return wire.ImageConfig(image_size=size, aspect_ratio=aspect) if size or aspect else None
+
+
+def _nearest(width: int, height: int) -> tuple[str, str]:
+    """The size and the ratio that are nearest to so many pixels."""
+    ratio = math.log(max(width, 1) / max(height, 1))
+
+    def off(aspect: str) -> float:
+        wide, high = aspect.split(":")
+        return abs(math.log(int(wide) / int(high)) - ratio)
+
+    side = math.sqrt(max(width, 1) * max(height, 1))  # 1K is 1024 x 1024 pixels in any ratio
+    size = min(("1K", "2K", "4K"), key=lambda one: abs(math.log(side / 1024 / int(one[:-1]))))
+    return size, min(_ASPECTS, key=off)

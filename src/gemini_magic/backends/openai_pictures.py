@@ -1,0 +1,108 @@
+"""Pictures that an answer on OpenAI's wire hands us: untrusted, so bounded, checked and told.
+
+A picture is what its first bytes say, never what the service calls it. What cannot be had becomes
+a notice: one bad picture is no reason to lose an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+from gemini_magic.types import Notice, Part, PartDone
+
+#: Bytes of the largest picture that is taken: a raw 4K one.
+MAX_PICTURE = 32_000_000
+#: How many pictures one answer may name, and how many of them it may have us fetch.
+MAX_PICTURES, MAX_FETCHED = 64, 16
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+)
+
+
+def picture(data: bytes) -> Part | None:
+    """The bytes as a part, if they begin as a picture does that a browser draws."""
+    for signature, kind in _SIGNATURES:
+        if data.startswith(signature):
+            return Part(data=data, mime_type=kind)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return Part(data=data, mime_type="image/webp")
+    return None
+
+
+def from_base64(text: object) -> Part | str:
+    """The picture, or why it is none."""
+    if not isinstance(text, str):
+        return "it is no text"
+    if len(text) > MAX_PICTURE * 4 // 3 + 4:
+        return f"it has more than {MAX_PICTURE / 1e6:.0f} MB"
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return "it is no base64"
+    return picture(data) or "it is no PNG, JPEG, WebP or GIF"
+
+
+class Album:
+    """The pictures that one answer names by their addresses; each is taken once."""
+
+    def __init__(self) -> None:
+        self._seen: set[bytes] = set()
+        self._fetched = 0
+
+    async def add_url(self, url: object) -> AsyncIterator[PartDone | Notice]:
+        """A picture by its address: ``data:`` or https."""
+        if not isinstance(url, str) or not url or not self._is_new(url.encode("utf-8", "replace")):
+            return
+        if len(self._seen) > MAX_PICTURES:
+            if len(self._seen) == MAX_PICTURES + 1:
+                yield Notice(f"more than {MAX_PICTURES} pictures: the rest was left out")
+            return
+        if url[:5].lower() == "data:":
+            head, _, text = url.partition(",")
+            found = from_base64(text) if head.lower().endswith(";base64") else "it is no base64"
+        else:
+            found = await self._fetch(url)
+        yield told(found)
+
+    async def _fetch(self, url: str) -> Part | str:
+        from gemini_magic.web import FetchError, fetch
+
+        self._fetched += 1
+        if self._fetched > MAX_FETCHED:
+            return f"more than {MAX_FETCHED} pictures by address"
+        try:
+            found = await asyncio.to_thread(fetch, url, limit=MAX_PICTURE, public=True)
+        except FetchError as error:
+            return str(error)
+        if part := picture(found.data):
+            return part
+        return f"what {_host(url)} sent is no PNG, JPEG, WebP or GIF"
+
+    def _is_new(self, key: bytes) -> bool:
+        digest = hashlib.sha256(key).digest()
+        new = digest not in self._seen
+        self._seen.add(digest)
+        return new
+
+
+def told(found: Part | str) -> PartDone | Notice:
+    """The picture, or a line on why it is none."""
+    if isinstance(found, Part):
+        return PartDone(found)
+    return Notice(f"a picture was left out: {found.rstrip('.')}")
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "the address")[:100]
+    except ValueError:
+        return "the address"

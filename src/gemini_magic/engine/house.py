@@ -1,0 +1,65 @@
+"""Makes the engine of a process out of its configuration: connections, quota, stored answers, log.
+
+The notebook's session and plain Python (``gemini_magic.ask``) both ask through a house.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gemini_magic import config as configuration
+from gemini_magic import paths
+from gemini_magic.config import Config
+from gemini_magic.engine.admission import Admission
+from gemini_magic.engine.cache import Cache, size_of
+from gemini_magic.engine.connections import Connections
+from gemini_magic.engine.engine import Engine
+from gemini_magic.engine.runlog import RunLog
+from gemini_magic.types import Reply
+
+
+class House:
+    """An engine with all that it needs, and the configuration in force for it.
+
+    ``overrides`` gives the session's own settings, each time that the configuration is read; see
+    ``config.load``. Whether answers are stored and runs are logged is decided once, here. Raises
+    ``ConfigError``.
+    """
+
+    def __init__(self, overrides: Callable[[], Mapping[str, Any]] = dict) -> None:
+        self._overrides = overrides
+        config = self.config()
+        connections = Connections(config, os.environ)
+        self.cache = _cache(config)
+        self.engine = Engine(
+            connections,
+            _log(config),
+            admission=Admission(lambda: connections.config),
+            cache=self.cache,
+        )
+
+    def config(self) -> Config:
+        """The configuration in force now, with the session's own settings on top."""
+        return configuration.load(overrides=self._overrides())
+
+    def refresh(self) -> Config:
+        """The configuration in force now, which the engine then uses too."""
+        config = self.config()
+        self.engine.connections.config = config
+        return config
+
+
+def _cache(config: Config) -> Cache | None:
+    """The store of answers; None where the user wants none."""
+    size = size_of(config.cache["size"])
+    days = config.cache["days"]
+    return Cache(paths.data_dir() / "cache.db", size=size, days=days) if size and days else None
+
+
+def _log(config: Config) -> Callable[[Reply, str], None] | None:
+    if not config.run_log:
+        return None
+    return RunLog(Path(paths.state_dir()) / "runs.db").add
