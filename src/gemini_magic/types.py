@@ -361,7 +361,7 @@ class ToolUse(NamedTuple):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reply:
     """An answer, whole or partial, and how it came about.
 
@@ -384,13 +384,13 @@ class Reply:
     model_version: str | None = None
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
-    request: Request | None = field(default=None, repr=False)
+    request: Request | None = None
     notices: tuple[str, ...] = ()
     cached: bool = False
     left: tuple[Left, ...] = ()
     cost: Cost | None = None
-    parts: tuple[Part, ...] = field(default=(), repr=False)
-    exchanged: tuple[Message, ...] = field(default=(), repr=False)
+    parts: tuple[Part, ...] = ()
+    exchanged: tuple[Message, ...] = ()
     tool_calls: tuple[ToolUse, ...] = ()
     citations: tuple[Citation, ...] = ()
     queries: tuple[str, ...] = ()
@@ -418,6 +418,14 @@ class Reply:
         return tuple(part for part in self.parts if part.data is not None)
 
     @property
+    def images(self) -> tuple[Any, ...]:
+        """The pictures as ``PIL.Image.Image``, in their order; those that can be decoded."""
+        from gemini_magic.pictures import decoded
+
+        kinds = ((part.data, part.mime_type or "") for part in self.media)
+        return decoded([(data, kind) for data, kind in kinds if kind.startswith("image/") and data])
+
+    @property
     def complete(self) -> bool:
         """Whether the model ended the answer by itself."""
         return self.finish_reason == STOP
@@ -435,6 +443,14 @@ class Reply:
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        text = " ".join(self.text[:200].split())
+        words = [repr(text if len(text) <= 60 and text == self.text else f"{text[:59]}…")]
+        for count, what in ((len(self.media), "media"), (len(self.tool_calls), "calls")):
+            words += [f"{count} {what}"] * bool(count)
+        words += [str(self.target)] * (self.target is not None)
+        return f"<Reply {' · '.join([*words, self.finish_reason])}>"
 
     def replace(self, **changes: Any) -> Reply:
         """A copy with some fields changed."""

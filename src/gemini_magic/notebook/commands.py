@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gemini_magic.cell import help_text
@@ -227,6 +228,20 @@ def _cache(session: Session, words: list[str]) -> None:
     cache_command.run(session.shell, session.cache, words, session.magic.name)
 
 
+def _gallery(session: Session, words: list[str]) -> None:
+    from gemini_magic.notebook import gallery_command
+    from gemini_magic.notebook.session import MEDIA_FOLDER
+
+    gallery_command.run(
+        session.shell,
+        session.gallery(),
+        words,
+        session.magic.name,
+        folder=Path(MEDIA_FOLDER),
+        widgets=bool(session.running_cell()[0]),
+    )
+
+
 def _trust(session: Session, words: list[str]) -> None:
     from gemini_magic import trust
     from gemini_magic.config import project_backends
@@ -291,6 +306,7 @@ COMMANDS: dict[str, Command] = {
     "usage": Command(_usage, "usage [--days N] [--as FORM]", "what was used, by day and model"),
     "advise": Command(_advise, "advise", "the ways on, with your own numbers"),
     "cache": Command(_cache, "cache [clear|size]", "the answers that are stored"),
+    "gallery": Command(_gallery, "gallery [DIR]", "the pictures, sounds and films made so far"),
     "chat": Command(_chat, "chat [show|undo|reset NAME]", "list or change conversations"),
     "last": Command(_last, "last", "the last reply"),
     "local": Command(_local, "local [install [MODEL]|stop]", "the model on this machine"),

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from gemini_magic.notebook.display import PATIENCE, Output, readable, status_of
 from gemini_magic.notebook.footer import footer
-from gemini_magic.notebook.media import Unshowable, look, thumbnail
 from gemini_magic.notebook.tables import escaped
+from gemini_magic.pictures import Unshowable, look, thumbnail
 from gemini_magic.types import (
     CANCELLED,
     CUT,
@@ -271,7 +271,7 @@ def _formatted(text: str) -> str:
 def _thumbnail(part: Part) -> str:
     """A picture of an answer, small, as HTML; one line for what is none or cannot be read."""
     try:
-        seen = look(part)
+        seen = look(part.data or b"", part.mime_type or "")
     except Unshowable as problem:
         return _line(str(problem))
     small = thumbnail(seen.data, _THUMBNAIL) if seen.kind == "picture" else None

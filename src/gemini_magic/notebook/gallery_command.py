@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gemini_magic.cell import GeminiCell
 from gemini_magic.errors import GeminiMagicError, UsageError
 from gemini_magic.notebook import saving
-from gemini_magic.notebook.media import MAX_BYTES, Unshowable, look, pil, thumbnail
 from gemini_magic.notebook.players import shown
 from gemini_magic.notebook.tables import escaped, text_table
 from gemini_magic.option_table import OPTIONS
+from gemini_magic.pictures import MAX_BYTES, Unshowable, look, pil, thumbnail
 from gemini_magic.types import Part, Reply
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ class Item(NamedTuple):
         if self.path is not None:
             return _SUFFIXES.get(self.path.suffix.lower(), "file")
         try:
-            return look(self.part).kind if self.part else "file"
+            return (
+                look(self.part.data or b"", self.part.mime_type or "").kind if self.part else "file"
+            )
         except Unshowable:
             return "file"
 
@@ -80,9 +82,9 @@ class Item(NamedTuple):
         if self.kind == "picture":
             try:
                 if self.part is not None:
-                    return pil(self.part)
+                    return pil(self.part.data or b"", self.part.mime_type or "")
                 if self.path is not None and self.path.stat().st_size <= MAX_BYTES:
-                    return pil(Part(data=self.path.read_bytes(), mime_type="image/png"))
+                    return pil(self.path.read_bytes(), "image/png")
             except (GeminiMagicError, OSError):
                 pass
         return self.path or self.part

@@ -6,8 +6,8 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from gemini_magic.notebook.media import Media, Unshowable, amount, look
 from gemini_magic.notebook.tables import escaped
+from gemini_magic.pictures import Media, Unshowable, amount, look
 from gemini_magic.types import Part
 
 #: Sound and film with more bytes than this are named, not put into the notebook.
@@ -21,7 +21,7 @@ def media_data(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """MIME data and metadata of a part with data; ``path`` is where it was saved."""
     try:
-        seen = look(part)
+        seen = look(part.data or b"", part.mime_type or "")
     except Unshowable as problem:
         return _said(f"<{problem}; its bytes are in reply.media>"), {}
     where = f", saved as {shown(path)}" if path else ", unfinished" if unfinished else ""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gemini_magic.notebook import tags
-from gemini_magic.notebook.media import Media, Unshowable, look
+from gemini_magic.pictures import Media, Unshowable, look
 from gemini_magic.types import Reply
 
 #: Where files go by default, below the notebook's folder.
@@ -53,7 +53,7 @@ def save(
     said = about(reply, prompt, at, cell)
     for part in reply.media:
         try:
-            seen = look(part)
+            seen = look(part.data or b"", part.mime_type or "")
         except Unshowable:
             paths.append(None)
             continue

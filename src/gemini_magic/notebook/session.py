@@ -31,12 +31,13 @@ from gemini_magic.quota.prices import tier_is_free
 from gemini_magic.types import Reply, Request, digest, first_fence
 
 if TYPE_CHECKING:
+    from gemini_magic.notebook.gallery_command import Album
     from gemini_magic.notebook.magics import GeminiMagic
 
 #: Seconds that an interrupted run has to close its connection before the cell ends without it.
 _FAREWELL = 0.2
 #: Where pictures, sound and film are kept.
-_MEDIA_FOLDER = "gemini_outputs"
+MEDIA_FOLDER = "gemini_outputs"
 _MODEL_NAME = re.compile(r"(?:models/)?(?:gemini|gemma)-[\w.-]+\Z")
 
 
@@ -57,6 +58,7 @@ class Session:
         self._asked: set[tuple[str, str]] = set()
         self.house = House(self._overrides)
         self.engine, self.cache = self.house.engine, self.house.cache
+        self.album: Album | None = None
 
     # --- the two magics ---
 
@@ -154,10 +156,18 @@ class Session:
             self.shell.set_next_input(code)
         return reply
 
+    def gallery(self) -> Album:
+        """What this session made that can be looked at or heard."""
+        if self.album is None:
+            from gemini_magic.notebook.gallery_command import Album
+
+            self.album = Album()
+        return self.album
+
     def _view(self, cell: GeminiCell) -> display.View:
         return display.view_for(
             self.shell,
-            cell.text("as") or "markdown",
+            cell.text("as") or ("markdown" if cell.text("schema") is None else "json"),
             quiet=cell.flag("quiet"),
             remote_images=cell.flag("allow-remote-images"),
         )
@@ -168,9 +178,10 @@ class Session:
         if reply.media and not reply.cached:
             from gemini_magic.notebook.saving import save
 
-            folder = Path(cell.text("save") or _MEDIA_FOLDER)
+            folder = Path(cell.text("save") or MEDIA_FOLDER)
             done = save(reply, folder, prompt=cell.template, cell=cell.to_source())
             saved = done.paths
+            self.gallery().add(reply, done, prompt=cell.template, cell=cell.to_source())
             if done.problem:
                 reply = reply.replace(notices=(*reply.notices, done.problem))
         frame = None

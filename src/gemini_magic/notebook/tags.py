@@ -142,10 +142,9 @@ def _webp(data: bytes, packet: bytes) -> bytes | None:
         flags = chunks[0][1]
         chunks[0] = (b"VP8X", bytes([flags[0] | 0x04]) + flags[1:])
     else:
-        from gemini_magic.notebook.media import look
-        from gemini_magic.types import Part
+        from gemini_magic.pictures import look
 
-        seen = look(Part(data=data, mime_type="image/webp"))
+        seen = look(data, "image/webp")
         alpha = kinds[0] == b"VP8L" and chunks[0][1][4] & 0x10
         size = (seen.width - 1).to_bytes(3, "little") + (seen.height - 1).to_bytes(3, "little")
         chunks.insert(0, (b"VP8X", bytes([0x04 | (0x10 if alpha else 0), 0, 0, 0]) + size))

@@ -8,10 +8,12 @@ from __future__ import annotations
 import io
 import re
 import struct
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gemini_magic.errors import GeminiMagicError, MissingExtra, UsageError
-from gemini_magic.types import Part
+from gemini_magic.media import HEAD, media_type
 
 #: The most bytes and pixels of a picture that is shown or decoded (64 megapixels: 256 MB decoded).
 MAX_BYTES = 50_000_000
@@ -26,6 +28,10 @@ _SUFFIXES = {
     "image/svg+xml": ".svg", "audio/wav": ".wav", "audio/mpeg": ".mp3", "audio/ogg": ".ogg",
     "audio/flac": ".flac", "audio/mp4": ".m4a", "audio/aac": ".aac", "video/mp4": ".mp4",
     "video/webm": ".webm",
+}  # fmt: skip
+#: Films that browsers play by another name.
+_PLAYED_AS = {
+    "video/mov": "video/mp4", "video/3gpp": "video/mp4", "video/x-matroska": "video/webm",
 }  # fmt: skip
 _SVG = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg[\s>]", re.S | re.I
@@ -62,14 +68,11 @@ class Unshowable(Exception):
     """These bytes are not shown; the message says why, in a few words."""
 
 
-def look(part: Part) -> Media:
-    """What a part with data is. Raises ``Unshowable``."""
-    data = part.data
-    if data is None:
-        raise Unshowable("no data")
-    said = (part.mime_type or "").partition(";")[0].strip().lower()
+def look(data: bytes, mime_type: str) -> Media:
+    """What these bytes are, which a service calls ``mime_type``. Raises ``Unshowable``."""
+    said = mime_type.partition(";")[0].strip().lower()
     found = _told(data)
-    if found is None and (raw := _RAW_SOUND.match(part.mime_type or "")):
+    if found is None and (raw := _RAW_SOUND.match(mime_type)):
         return Media("sound", "audio/wav", _wav(data, int(raw[1] or 24_000), int(raw[2] or 1)))
     if found is None:
         kind = said.partition("/")[0]
@@ -83,35 +86,44 @@ def look(part: Part) -> Media:
     return Media("film" if found.startswith("video/") else "sound", found, data)
 
 
-def pil(part: Part) -> Any:
+def pil(data: bytes, mime_type: str) -> Any:
     """A picture as a ``PIL.Image.Image``, decoded.
 
     Raises ``UsageError`` for what is none or too large, ``MissingExtra`` without Pillow.
     """
     try:
-        seen = look(part)
+        seen = look(data, mime_type)
         if seen.mime_type not in _FORMATS:
             raise Unshowable(f"a {seen.kind} ({seen.mime_type}) that Pillow is not given")
         image = _opened(seen.data, seen.mime_type)
         if image is None:
-            raise MissingExtra("pillow", "plot")
+            raise MissingExtra("pillow", "all")
         image.load()
     except Unshowable as problem:
-        raise UsageError(f"this part is {problem}.", "Its bytes are in part.data.") from None
+        raise UsageError(f"this is {problem}.", "Its bytes are in part.data.") from None
     except GeminiMagicError:
         raise
     except Exception as problem:  # Pillow raises whatever a broken file leads it to
         raise UsageError(
-            f"this part is a picture that cannot be decoded: {problem}.",
+            f"this is a picture that cannot be decoded: {problem}.",
             "Its bytes are in part.data.",
         ) from None
     return image
 
 
+def decoded(pictures: Iterable[tuple[bytes, str]]) -> tuple[Any, ...]:
+    """Those of these pictures that can be decoded. Raises ``MissingExtra`` without Pillow."""
+    found = []
+    for data, mime_type in pictures:
+        with suppress(UsageError):
+            found.append(pil(data, mime_type))
+    return tuple(found)
+
+
 def thumbnail(data: bytes, side: int) -> bytes | None:
     """A PNG of at most ``side`` x ``side`` pixels; None where there is no picture or no Pillow."""
     try:
-        seen = look(Part(data=data, mime_type="image/png"))
+        seen = look(data, "image/png")
         image = _opened(seen.data, seen.mime_type) if seen.mime_type in _FORMATS else None
         if image is None:
             return None
@@ -136,29 +148,12 @@ def _words(text: str) -> str:
 
 
 def _told(data: bytes) -> str | None:
-    """The type that the first bytes tell."""
-    head = data[:16]
-    for signature, found in (
-        (b"\x89PNG\r\n\x1a\n", "image/png"),
-        (b"\xff\xd8\xff", "image/jpeg"),
-        (b"GIF87a", "image/gif"),
-        (b"GIF89a", "image/gif"),
-        (b"ID3", "audio/mpeg"),
-        (b"OggS", "audio/ogg"),
-        (b"fLaC", "audio/flac"),
-        (b"\x1aE\xdf\xa3", "video/webm"),
-    ):
-        if head.startswith(signature):
-            return found
-    if head[:4] == b"RIFF":
-        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12])
-    if head[4:8] == b"ftyp":
-        if head[8:12] in (b"M4A ", b"M4B "):
-            return "audio/mp4"
-        return None if head[8:12] in (b"avif", b"heic", b"heix", b"mif1", b"hevc") else "video/mp4"
-    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:  # a frame of MPEG sound
-        return "audio/aac" if head[1] & 0x06 == 0 else "audio/mpeg"
-    return "image/svg+xml" if _SVG.match(data[:4096]) else None
+    """The type that the first bytes tell, where browsers show it."""
+    found = media_type(data[:HEAD])
+    found = _PLAYED_AS.get(found or "", found)
+    if found in _SUFFIXES:
+        return found
+    return "image/svg+xml" if found is None and _SVG.match(data[:4096]) else None
 
 
 def _picture(data: bytes, found: str) -> Media:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemini_magic import pictures
 from gemini_magic.errors import UsageError
-from gemini_magic.notebook import media
-from gemini_magic.notebook.media import Unshowable, look, pil, thumbnail
+from gemini_magic.pictures import Unshowable, look, pil, thumbnail
 from gemini_magic.types import Part
 from tests.notebook.media_values import MP4, SVG, bomb, picture, png, wav
 
@@ -49,14 +49,14 @@ from tests.notebook.media_values import MP4, SVG, bomb, picture, png, wav
 def test_a_type_is_told_by_the_bytes(
     data: bytes, said: str, kind: str, found: str, size: tuple[int, int]
 ) -> None:
-    seen = look(Part(data=data, mime_type=said or "x/y"))
+    seen = look(data, said or "x/y")
     assert (seen.kind, seen.mime_type, (seen.width, seen.height)) == (kind, found, size)
     assert seen.suffix.startswith(".") and seen.data is data
 
 
 def test_raw_speech_becomes_a_wav_file() -> None:
     part = Part(data=b"\x01\x00" * 2400 + b"!", mime_type="audio/L16;codec=pcm;rate=24000")
-    seen = look(part)
+    seen = look(part.data or b"", part.mime_type or "")
     assert seen.mime_type == "audio/wav" and seen.kind == "sound"
     with wave.open(io.BytesIO(seen.data)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (24_000, 1, 2)
@@ -73,7 +73,7 @@ def test_raw_speech_becomes_a_wav_file() -> None:
         (picture("JPEG")[:30], "image/jpeg", "no picture that can be read"),
         (bomb(), "image/png", "60000x60000 pixels, too large"),
         (bomb(0, 5), "image/png", "can be read"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(media.MAX_BYTES), "image/png", "50.0 MB, too large"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(pictures.MAX_BYTES), "image/png", "50.0 MB, too large"),
         (b"", "image/png", "no picture that is known"),
         (b"%PDF-1.7", "application/pdf", "not shown (application/pdf, 8 bytes)"),
         (b"<html>", "text/html\"><script>", "not shown (text/htmlscript"),
@@ -85,10 +85,10 @@ def test_raw_speech_becomes_a_wav_file() -> None:
 def test_what_is_no_picture_says_so(data: bytes, mime_type: str, why: str) -> None:
     part = Part(data=data, mime_type=mime_type)
     with pytest.raises(Unshowable) as raised:
-        look(part)
+        look(part.data or b"", part.mime_type or "")
     assert why in str(raised.value)
-    with pytest.raises(UsageError, match="this part is"):
-        pil(part)
+    with pytest.raises(UsageError, match="this is"):
+        pil(part.data or b"", part.mime_type or "")
     assert thumbnail(data, 50) is None
 
 
@@ -109,26 +109,26 @@ def test_what_is_no_picture_says_so(data: bytes, mime_type: str, why: str) -> No
 def test_no_bytes_do_harm(rest: bytes, start: bytes, mime_type: str) -> None:
     part = Part(data=start + rest, mime_type=f"image/{mime_type}")
     with suppress(Unshowable):
-        look(part)
+        look(part.data or b"", part.mime_type or "")
     with suppress(UsageError):
-        pil(part)
+        pil(part.data or b"", part.mime_type or "")
     thumbnail(start + rest, 10)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP"])
 def test_pictures_become_pil_images(form: str) -> None:
-    image = pil(Part(data=picture(form), mime_type="image/png"))
+    image = pil(picture(form), "image/png")
     assert image.size == (32, 20) and image.format == form
     small = thumbnail(picture(form, (400, 200)), 50)
-    assert small is not None and pil(Part(data=small, mime_type="image/png")).size == (50, 25)
+    assert small is not None and pil(small, "image/png").size == (50, 25)
 
 
 def test_only_bitmaps_become_pil_images() -> None:
     for data in (SVG, wav(), MP4):
         with pytest.raises(UsageError, match="Pillow is not given"):
-            pil(Part(data=data, mime_type="image/png"))
+            pil(data, "image/png")
     with pytest.raises(UsageError, match="no data"):
-        pil(Part(text="x"))
+        pil(b"", "")
 
 
 def test_a_picture_is_known_without_pillow() -> None:
@@ -136,12 +136,12 @@ def test_a_picture_is_known_without_pillow() -> None:
 import sys
 sys.modules["PIL"] = None
 from gemini_magic.errors import MissingExtra
-from gemini_magic.notebook.media import look, pil, thumbnail
+from gemini_magic.pictures import look, pil, thumbnail
 from gemini_magic.types import Part
 part = Part(data=sys.stdin.buffer.read(), mime_type="image/png")
-print(look(part).label, thumbnail(part.data, 10))
+print(look(part.data or b"", part.mime_type or "").label, thumbnail(part.data, 10))
 try:
-    pil(part)
+    pil(part.data or b"", part.mime_type or "")
 except MissingExtra as error:
     print(error)
 """
