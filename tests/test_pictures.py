@@ -127,7 +127,7 @@ def test_only_bitmaps_become_pil_images() -> None:
     for data in (SVG, wav(), MP4):
         with pytest.raises(UsageError, match="Pillow is not given"):
             pil(data, "image/png")
-    with pytest.raises(UsageError, match="no data"):
+    with pytest.raises(UsageError, match="a file that is not shown"):
         pil(b"", "")
 
 

@@ -7,6 +7,7 @@ notebook, no SDK and no service, and need nothing but the standard library.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
@@ -269,12 +270,17 @@ class Request:
     @property
     def digest(self) -> str:
         """SHA-256 of the request, in hex."""
-        return digest(json.dumps(self.to_json(brief=True), ensure_ascii=False))
+        return _request_digest(self)
 
     @property
     def prompt(self) -> str:
         """The text of the last message."""
         return self.messages[-1].text if self.messages else ""
+
+
+@functools.lru_cache(maxsize=4)  # several rooms ask for that of the running request
+def _request_digest(request: Request) -> str:
+    return digest(json.dumps(request.to_json(brief=True), ensure_ascii=False))
 
 
 def digest(text: str) -> str:

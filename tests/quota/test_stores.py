@@ -23,7 +23,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gemini_magic.quota.store import Admitted, Amount, Full, Obstacle, Plan, Stale, Store
+from gemini_magic.quota.store import (
+    Admitted,
+    Amount,
+    Full,
+    Look,
+    Obstacle,
+    Plan,
+    Stale,
+    Store,
+)
+from gemini_magic.quota.windows import day
 from tests.quota.stores import (
     GRACE,
     LONGEST,
@@ -650,6 +660,16 @@ class Ledger(RuleBasedStateMachine):
         self.stores[who].settle(id, minute, total)
         self.model.settle(id, minute, total)
 
+    @rule(id=consumes(ids), who=_WHO, minute=_AMOUNTS, total=_AMOUNTS, ago=_EIGHTHS)
+    def settle_a_short_answer(
+        self, id: str, who: int, minute: Amount, total: Amount, ago: float
+    ) -> None:
+        if id in self.at:
+            ago = min(ago, self.clock.wall - self.at[id])
+        self.stores[who].settle(id, minute, total, ago)
+        self.model.answered(id, ago)
+        self.model.settle(id, minute, total)
+
     @rule(seconds=_EIGHTHS)
     def time_passes(self, seconds: float) -> None:
         self.clock.pass_(seconds)
@@ -688,6 +708,11 @@ class Ledger(RuleBasedStateMachine):
         for scopes in (["a"], ["b", "c"]):
             assert store.minute(scopes) == self.model.minute(scopes)
             assert store.leaves(scopes) == self.model.leaves(scopes)
+            now = store.now()
+            total = self.model.totals(scopes, day(now))
+            assert store.look(scopes) == Look(
+                self.model.version, now, self.model.minute(scopes), total
+            )
         nothing = Amount()
         found = {row: held for row, held in store.history("").items() if held != nothing}
         assert found == {row: held for row, held in self.model.sums.items() if held != nothing}

@@ -280,9 +280,7 @@ class Admission:
             return reply
 
         def settle(books: Books) -> Reply:
-            if untold is not None and ticket.grant is not None:
-                books.answered(ticket.grant, untold)
-            return books.settle(question, ticket.grant, fate, reply, wire)
+            return books.settle(question, ticket.grant, fate, reply, wire, untold)
 
         try:
             if self._alone:

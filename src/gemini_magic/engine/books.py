@@ -193,10 +193,12 @@ class Books:
         fate: Fate,
         reply: Reply,
         wire: WireError | None,
+        headers: Answered | None = None,
     ) -> Reply:
         """Count what a request took; the reply with what is left and what it cost.
 
-        ``wire`` is what the service refused with; the ledger learns from it.
+        ``wire`` is what the service refused with; the ledger learns from it. ``headers`` are those
+        that ``answered`` was not told of.
         """
         usage = _counted(question, fate, reply)
         cost = self._cost(question, fate, usage)
@@ -213,6 +215,8 @@ class Books:
                 output=output,
                 images=sum((p.mime_type or "").startswith("image/") for p in reply.media),
                 cost=cost.paid if cost else 0,
+                ago=max(0.0, time.time() - headers.at) if headers else None,
+                date=headers.date if headers and grant.asking.trusted else None,
             )
             version = catalog.bare(reply.model_version or "").lower()
             if fate == "answered" and catalog.is_google(version):

@@ -21,6 +21,7 @@ class _Open(NamedTuple):
     backend: Backend
     asked: Asked
     warm: asyncio.Future[None]
+    turn: asyncio.Lock
 
 
 class Connections:
@@ -56,7 +57,7 @@ class Connections:
         # An SDK is imported for a second; others' streams and connects go on meanwhile.
         warm = asyncio.get_running_loop().run_in_executor(None, backend.warm_up)
         warm.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._open[name] = _Open(service, secret, backend, asked, warm)
+        self._open[name] = _Open(service, secret, backend, asked, warm, asyncio.Lock())
         return backend, asked
 
     async def ready(self, name: str) -> tuple[Backend, Asked]:
@@ -64,8 +65,11 @@ class Connections:
         with that request. Raises what ``open`` does."""
         opened = self.open(name)
         known = self._open[name]
-        if not known.warm.done() and known.service.kind != "local":  # that one needs it last
-            await asyncio.wait([known.warm])
+        if known.service.kind == "local":  # that one needs it last
+            return opened
+        if known.turn.locked() or not known.warm.done():
+            async with known.turn:  # who came first goes on first
+                await asyncio.wait([known.warm])
         return opened
 
     def host(self, name: str) -> str:

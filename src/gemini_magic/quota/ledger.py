@@ -13,7 +13,7 @@ from gemini_magic.quota.limits import seed
 from gemini_magic.quota.plan import Asking, Budget, Planned, Shut, make
 from gemini_magic.quota.rules import LEARNED, USER, Bucket, Limit, Rules, from_json, to_json
 from gemini_magic.quota.settlement import Fate, settled
-from gemini_magic.quota.store import Admitted, Amount, Full, Obstacle, Store, StoreError
+from gemini_magic.quota.store import Admitted, Amount, Full, Look, Obstacle, Store, StoreError
 from gemini_magic.quota.usage import BucketUse, BudgetUse, DayUse, Snapshot, WindowUse
 from gemini_magic.quota.windows import WINDOWS
 from gemini_magic.types import Left
@@ -199,10 +199,12 @@ class Ledger:
         """
         self.store.answered(grant.id, ago)
         if date is not None:
-            now = self.store.now()
-            ahead = date + ago - now
-            if _SKEW < abs(ahead) < _BEYOND_BELIEF:
-                self.store.correct_clock(ahead, now)
+            self._set_clock(date + ago, self.store.now())
+
+    def _set_clock(self, told: float, now: float) -> None:
+        """A service's clock says ``told`` at ``now`` by the ledger's."""
+        if _SKEW < abs(told - now) < _BEYOND_BELIEF:
+            self.store.correct_clock(told - now, now)
 
     def settle(
         self,
@@ -213,8 +215,13 @@ class Ledger:
         output: int = 0,
         images: int = 0,
         cost: int = 0,
+        ago: float | None = None,
+        date: float | None = None,
     ) -> tuple[Left, ...]:
-        """Count what the request really took; what is left of its bucket then."""
+        """Count what the request really took; what is left of its bucket then.
+
+        With ``ago``, and ``date``, what ``answered`` tells is told at the same time.
+        """
         minute, total = settled(
             fate,
             grant.amount,
@@ -224,17 +231,29 @@ class Ledger:
             cost=cost,
             failures_count=self._failures_count,
         )
-        self.store.settle(grant.id, minute, total)
+        self.store.settle(grant.id, minute, total, ago)
         self._settled += 1
         if self._settled % _FOLD == 1:
             self.store.fold()
-        _, rules = self._read()
-        asking = grant.asking  # whose bucket it is may be known better by now
-        bucket = rules.bucket(asking.stream.account, asking.stream.model, asking.tier)
-        uses = self._uses(rules, bucket, self.store.now(), asking.seeded)
+        rules, bucket, look = self._looked(grant)
+        if ago is not None and date is not None:
+            self._set_clock(date + ago, look.now)
+        uses = self._uses(rules, bucket, look, grant.asking.seeded)
         if fate == "answered":
             self._answered_above(rules, bucket, uses, grant.at)
         return tuple(map(_left, uses))
+
+    def _looked(self, grant: Grant) -> tuple[Rules, Bucket, Look]:
+        """How things stand with a grant's bucket, which may be known better by now."""
+        asking = grant.asking
+        for _ in range(_TRIES):
+            version, rules = self._rules or self._read()
+            bucket = rules.bucket(asking.stream.account, asking.stream.model, asking.tier)
+            look = self.store.look(rules.scopes(bucket))
+            if look.version == version:
+                return rules, bucket, look
+            self._forget_plans()
+        raise StoreError(f"{self.store.where}: its rules change too fast")
 
     # --- learning ---
 
@@ -361,7 +380,7 @@ class Ledger:
                 backends=tuple(dict.fromkeys(stream.backend for stream in streams)),
                 models=tuple(dict.fromkeys(stream.model for stream in streams)),
                 guessed=bucket.project in {stream.account for stream in streams},
-                windows=self._uses(rules, bucket, now, any(seeded(s.host) for s in streams)),
+                windows=self._windows(rules, bucket, any(seeded(s.host) for s in streams)),
             )
             for bucket, streams in groups.items()
         )
@@ -393,14 +412,26 @@ class Ledger:
         ]  # fmt: skip
         return sorted(found, key=lambda use: (use.day, use.backend, use.model))
 
-    def _uses(
-        self, rules: Rules, bucket: Bucket, now: float, seeded: bool
-    ) -> tuple[WindowUse, ...]:
-        """How full the windows of a bucket are: those that are used or limited."""
+    def _windows(self, rules: Rules, bucket: Bucket, seeded: bool) -> tuple[WindowUse, ...]:
+        """The windows of a bucket as meters show them: with when they open."""
         scopes = rules.scopes(bucket)
-        minute = self.store.minute(scopes)
-        leaves = self.store.leaves(scopes) if minute.requests else None
-        day = self.store.totals(scopes, windows.day(now))
+        look = self.store.look(scopes)
+        leaves = self.store.leaves(scopes) if look.minute.requests else None
+        return self._uses(rules, bucket, look, seeded, leaves)
+
+    def _uses(
+        self,
+        rules: Rules,
+        bucket: Bucket,
+        look: Look,
+        seeded: bool,
+        leaves: float | None = None,
+    ) -> tuple[WindowUse, ...]:
+        """How full the windows of a bucket are: those that are used or limited.
+
+        ``leaves`` is when the minute will have one request less.
+        """
+        now, minute, day = look.now, look.minute, look.day
         closure, find = rules.closure(bucket), self._finder(rules, seeded)
         found = []
         for window, (_, unit, daily, _) in WINDOWS.items():

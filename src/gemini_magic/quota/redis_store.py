@@ -23,6 +23,7 @@ from gemini_magic.quota.store import (
     Admitted,
     Amount,
     Full,
+    Look,
     NewerStore,
     Obstacle,
     Outcome,
@@ -130,8 +131,15 @@ class RedisStore:
     def answered(self, id: str, ago: float) -> None:
         self._run("answered", id=id, ago=ago)
 
-    def settle(self, id: str, minute: Amount, total: Amount) -> None:
+    def settle(self, id: str, minute: Amount, total: Amount, ago: float | None = None) -> None:
+        if ago is not None:
+            self.answered(id, ago)
         self._run("settle", id=id, minute=minute.values, total=total.values)
+
+    def look(self, scopes: Sequence[str]) -> Look:
+        (version, _), now = self.rules(), self.now()
+        totals = self.totals(scopes, day(now))
+        return Look(version, now, self.minute(scopes), totals)
 
     def minute(self, scopes: Iterable[str]) -> Amount:
         return self.totals(scopes, "")

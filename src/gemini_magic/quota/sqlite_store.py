@@ -29,6 +29,7 @@ from gemini_magic.quota.store import (
     Amount,
     Full,
     Gate,
+    Look,
     NewerStore,
     Obstacle,
     Outcome,
@@ -329,9 +330,13 @@ class SqliteStore:
 
     @_in_transaction
     def _stay(self, database: sqlite3.Cursor, id: str, longer: float) -> None:
-        """Keep an event in the minute until a minute and ``longer`` from now."""
         event = self._event(database, id)
-        if event is None or event.live == sql.FORGOTTEN:
+        if event is not None:
+            self._prolong(database, event, longer)
+
+    def _prolong(self, database: sqlite3.Cursor, event: _Event, longer: float) -> None:
+        """Keep an event in the minute until a minute and ``longer`` from now."""
+        if event.live == sql.FORGOTTEN:
             return
         reading, key = self._clock(), (event.scope, event.number)
         row = database.execute(sql.LOOK_AT, (reading.boot, event.scope)).fetchone()
@@ -345,10 +350,20 @@ class SqliteStore:
             self._add_to_minute(database, event.scope, event.minute)
 
     @_in_transaction
-    def settle(self, database: sqlite3.Cursor, id: str, minute: Amount, total: Amount) -> None:
+    def settle(
+        self,
+        database: sqlite3.Cursor,
+        id: str,
+        minute: Amount,
+        total: Amount,
+        ago: float | None = None,
+    ) -> None:
         event = self._event(database, id)
         if event is None:
             return
+        if ago is not None and event.live != sql.FORGOTTEN:
+            self._prolong(database, event, -max(0.0, ago))
+            event = event._replace(live=sql.STAYING)
         values = (*minute.values[:_MINUTE], *total.values)
         database.execute(sql.SETTLE, (*values, event.scope, event.number))
         if event.live > sql.LEFT:
@@ -376,6 +391,24 @@ class SqliteStore:
             return
         if not database.execute(sql.ADD_TO_DAY, (*values, scope, period)).rowcount:
             database.execute(sql.COUNT, (scope, period, *values))
+
+    def look(self, scopes: Sequence[str]) -> Look:
+        with self._reading() as database:
+            version, now = self._look(database)
+            today, minute, total = day(now), Amount(), Amount()
+            for scope in scopes:
+                meter = _meter(database.execute(sql.NEWEST, (scope,)).fetchone())
+                held = meter.held[:_MINUTE]
+                if meter.next <= now:
+                    row = database.execute(sql.SUM_OF_MINUTE, (scope, now)).fetchone()
+                    held = tuple(map(int, row))
+                minute += Amount(*held)
+                if meter.day == today:
+                    total += Amount(*meter.held[_MINUTE:])
+                else:
+                    rows = database.execute(sql.EVERYWHERE, (scope, today) * 2)
+                    total = sum((Amount(*row) for row in rows), total)
+            return Look(version, now, minute, total)
 
     def minute(self, scopes: Iterable[str]) -> Amount:
         with self._reading() as database:

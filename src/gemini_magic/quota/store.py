@@ -127,6 +127,18 @@ class Stale(NamedTuple):
 Outcome: TypeAlias = Admitted | Full | Stale
 
 
+class Look(NamedTuple):
+    """What scopes hold together at a time: in the rolling minute, and on the Pacific day.
+
+    ``version`` is that of the rules.
+    """
+
+    version: int
+    now: float
+    minute: Amount
+    day: Amount
+
+
 class Store(Protocol):
     """A shared, atomic, crash-safe place for counters and rules. Used by one thread at a time.
 
@@ -166,8 +178,14 @@ class Store(Protocol):
     def answered(self, id: str, ago: float) -> None:
         """The answer's headers came ``ago`` seconds ago: its minute ends 60 s after that."""
 
-    def settle(self, id: str, minute: Amount, total: Amount) -> None:
-        """What the request really took, in its own minute and its own periods. Repeatable."""
+    def settle(self, id: str, minute: Amount, total: Amount, ago: float | None = None) -> None:
+        """What the request really took, in its own minute and its own periods. Repeatable.
+
+        With ``ago`` it is told at the same time when the answer began (``answered``).
+        """
+
+    def look(self, scopes: Sequence[str]) -> Look:
+        """How things stand with these scopes now; all that a reply's footer needs, at once."""
 
     def minute(self, scopes: Iterable[str]) -> Amount:
         """What is in the rolling minute of these scopes, together."""
