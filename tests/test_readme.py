@@ -13,6 +13,8 @@ import pytest
 
 from gemini_magic import config, config_schema
 from gemini_magic.backends import weights
+from gemini_magic.cell import GeminiCell
+from gemini_magic.option_table import OPTIONS
 from tests.kernels import Kernel
 from tests.wire import Answer, Quota, payloads
 
@@ -20,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text("utf-8")
 QUOTA = (ROOT / "docs" / "quota.md").read_text("utf-8")
+PROMPTS = (ROOT / "docs" / "prompts.md").read_text("utf-8")
 REAL = weights.find(weights.default())  # before a test moves the home
 
 
@@ -63,12 +66,27 @@ def test_the_quota_pages_configuration_is_valid(home: Path, configure) -> None:
 
 def test_every_setting_has_its_line() -> None:
     (text,) = blocks("toml", CONFIGURATION)
-    names = [*config_schema.SETTINGS]
+    names = [*config_schema.SETTINGS, *config_schema.GENERATION]
     names += ["store", "store_password_env", "on_ledger_error", "failures_count"]
     names += [name for name in config_schema.BACKEND if name != "base_url"]
     assert not [name for name in names if not re.search(rf"\b{name} ?=", text)]
     for page in (CONFIGURATION, QUOTA):
         assert not [word for word in config_schema.WHEN if f"`{word}`" not in page]
+
+
+def test_cells_that_only_a_service_answers_can_be_read() -> None:
+    """Those of the README are run in ``test_everything.py``, as the notebook has them."""
+    cells = [cell for block in blocks("text") for cell in re.split(r"\n(?=%%gemini)", block)]
+    cells += [block for block in blocks("python", PROMPTS) if block.startswith("%%gemini")]
+    assert len(cells) == 14
+    for cell in cells:
+        parsed = GeminiCell.parse(cell.rstrip("\n"))
+        assert parsed.template.strip(), cell
+
+
+def test_every_option_has_its_place() -> None:
+    for option in OPTIONS:
+        assert re.search(rf"--{option.name}(?![\w-])", PROMPTS), option.name
 
 
 @pytest.mark.kernel
@@ -90,6 +108,11 @@ def test_the_tour_runs(home: Path) -> None:
                     assert "Paris" in done.text
                 if cell in ("%gemini quota\n", "%gemini usage\n", "%gemini advise\n"):
                     assert "qwen2.5-coder-0.5b" in done.text
+                if "temperature in Oslo" in cell:
+                    assert 'temperature(city="Oslo") → {"city": "Oslo", "celsius": -3}' in done.text
+                if cell.startswith("translate("):
+                    assert "Danke" in done.text
+            assert kernel.value("person.parsed['age']") == 36
             assert kernel.value("answer.usage.output_tokens > 0")
     finally:
         local.stop()

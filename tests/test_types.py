@@ -76,6 +76,9 @@ def test_the_digest_tells_requests_apart() -> None:
     ]
     assert len({request.digest for request in different}) == len(different)
     assert ask().digest == ask().digest
+    one, other = (ask(settings=Settings(temperature=t, top_p=t)) for t in (1, 1.0))
+    assert one == other and one.to_json() == other.to_json()
+    assert digest(json.dumps(one.to_json())) == digest(json.dumps(other.to_json()))
     assert ask(schema='{"a":1}').digest == ask(schema='{ "a" : 1 }').digest
 
 

@@ -86,7 +86,7 @@ def ask(prompt: Any, *objects: Any, **options: Any) -> Reply:
     """
     with raising():
         call = _Call(prompt, objects, options)
-        _refuse_the_engines_thread()
+        _refuse_to_block_functions()
         return call.conclude(follow(call.put(desk())))
 
 
@@ -143,7 +143,7 @@ def stream(prompt: Any, *objects: Any, **options: Any) -> Stream:
         call = _Call(prompt, objects, options)
         if call.cell.flag("repair"):
             raise CallError("what was streamed cannot be repaired; nothing was sent.")
-        _refuse_the_engines_thread()
+        _refuse_to_block_functions()
         return Stream(call, call.put(desk()))
 
 
@@ -435,13 +435,13 @@ for _function, _result in ((ask, Reply), (aask, Reply), (stream, Stream)):
 # --- waiting ---
 
 
-def _refuse_the_engines_thread() -> None:
-    """An async tool that waited on the engine's loop for the engine would wait for ever."""
+def _refuse_to_block_functions() -> None:
+    """An async tool that waited here would hold up all others."""
     try:
         running = asyncio.get_running_loop()
     except RuntimeError:
         return
-    if running is loop.current().loop:
+    if loop.runs_functions(running):
         raise UsageError(
             "an async tool cannot wait for an answer this way; nothing was sent.",
             "In it write: await gemini_magic.aask(...)",

@@ -73,7 +73,7 @@ def look(data: bytes, mime_type: str) -> Media:
     said = mime_type.partition(";")[0].strip().lower()
     found = _told(data)
     if found is None and (raw := _RAW_SOUND.match(mime_type)):
-        return Media("sound", "audio/wav", _wav(data, int(raw[1] or 24_000), int(raw[2] or 1)))
+        return Media("sound", "audio/wav", wav(data, int(raw[1] or 24_000), int(raw[2] or 1)))
     if found is None:
         kind = said.partition("/")[0]
         what = {"image": "picture", "audio": "sound", "video": "film"}.get(kind)
@@ -240,7 +240,7 @@ def _webp(data: bytes) -> tuple[int, int]:
 _SIZES = {"image/png": _png, "image/jpeg": _jpeg, "image/gif": _gif, "image/webp": _webp}
 
 
-def _wav(samples: bytes, rate: int, channels: int) -> bytes:
+def wav(samples: bytes, rate: int, channels: int = 1) -> bytes:
     """16-bit samples, little-endian, as a WAV file; ``rate`` in Hz.
 
     Gemini's speech comes so, as ``audio/L16;codec=pcm;rate=24000``.

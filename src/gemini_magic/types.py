@@ -77,7 +77,7 @@ class CodeOutput(NamedTuple):
     failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Part:
     """One piece of a message. Exactly one of the fields before ``mime_type`` is set.
 
@@ -106,6 +106,16 @@ class Part:
             raise ValueError("a part holds exactly one thing: text, data, a file, a call, ...")
         if self.is_media and not self.mime_type:
             raise ValueError("a part with data needs its mime_type")
+
+    def __repr__(self) -> str:
+        if self.text is not None:
+            shown = self.text if len(self.text) <= 60 else f"{self.text[:59]}…"
+            return f"<Part {shown!r}>"
+        if self.is_media:
+            where = self.uri or (self.file.path if self.file else "")
+            words = (self.mime_type, self.name, where or f"{self.size:,} bytes")
+            return f"<Part {' · '.join(filter(None, words))}>"
+        return f"<Part {self.call or self.result or self.code or self.output}>"
 
     @property
     def is_media(self) -> bool:
@@ -213,12 +223,15 @@ class Settings:
     voice: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {k: v for k, v in asdict(self).items() if v is not None and v != ()}
+        given = {k: v for k, v in asdict(self).items() if v is not None and v != ()}
+        return given | {k: float(given[k]) for k in _FLOATS if k in given}  # 1 equals 1.0
 
     def given(self) -> tuple[str, ...]:
         """The names of the settings that were set."""
         return tuple(f.name for f in fields(self) if getattr(self, f.name) not in (None, ()))
 
+
+_FLOATS = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 
 #: What a service may do on the way to its answer.
 SEARCH, URL_CONTEXT, CODE_EXECUTION = "search", "url_context", "code_execution"

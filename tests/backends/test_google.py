@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gemini_magic.backends import google_in, google_out
+from gemini_magic.backends import bounds, google_in, google_out
 from gemini_magic.backends.google import GoogleBackend
-from gemini_magic.backends.wire import MAX_LINE, noting_departure
+from gemini_magic.backends.wire import noting_departure
 from gemini_magic.errors import UsageError, WireError
 from gemini_magic.keys import Secret
 from gemini_magic.types import (
@@ -511,9 +511,8 @@ async def _listening(serve: Any) -> asyncio.Server:
     return await asyncio.start_server(serve, "127.0.0.1", 0)
 
 
-@pytest.mark.parametrize("size", [google_in.MAX_MEDIA + 1, MAX_LINE])
-def test_a_picture_without_end_is_refused_and_the_stream_is_closed(google_server, size) -> None:
-    items = ["see ", Picture(bytes(size), "image/x"), *["."] * 300]
+def test_a_picture_without_end_is_refused_and_the_stream_is_closed(google_server) -> None:
+    items = ["see ", Picture(bytes(google_in.MAX_MEDIA + 1), "image/x"), *["."] * 300]
     server = google_server(Answer(items=items, delay=0.1))
     got: list[Any] = []
 
@@ -538,9 +537,19 @@ def test_a_text_without_end_is_refused(google_server, monkeypatch: pytest.Monkey
     assert "no end" in caught.value.detail
 
 
+def test_calls_without_end_are_refused(google_server) -> None:
+    server = google_server(Answer(calls=[Call("f", {"n": n}) for n in range(200)]))
+    with pytest.raises(WireError) as caught:
+        ask(server, request(tools=(Tool("f", "", '{"type": "object"}'),)))
+    assert "more than 128 calls" in caught.value.detail
+
+
 @pytest.mark.parametrize("status", [200, 500])
-def test_an_answer_that_unpacks_without_end_is_refused(status: int) -> None:
-    bomb = gzip.compress(b"data: " + b" " * (2 * MAX_LINE), 1)
+def test_an_answer_that_unpacks_without_end_is_refused(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "MAX_ANSWER", 10_000_000)
+    bomb = gzip.compress(b"data: " + b" " * (2 * bounds.MAX_ANSWER), 1)
     head = (
         f"HTTP/1.1 {status} X\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
         f"Content-Length: {len(bomb)}\r\n\r\n"
@@ -558,7 +567,7 @@ def test_an_answer_that_unpacks_without_end_is_refused(status: int) -> None:
         asked = GoogleBackend(f"http://127.0.0.1:{port}", Secret("k" * 20))
         with pytest.raises(WireError) as caught:
             await said(asked, request())
-        assert "no end" in caught.value.detail
+        assert "larger than 10 MB" in caught.value.detail
         await asked.aclose()
         listener.close()
 

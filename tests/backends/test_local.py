@@ -543,3 +543,11 @@ class TestRealModel:
         template = local_server.fenced_template(weights.known()[NAME].path)
         assert "```json" in template
         assert "tool_call>" not in template
+
+
+def test_an_answer_with_a_schema_ends() -> None:
+    asked = Request((Message("user", (Part(text="x"),)),), schema='{"type": "array"}')
+    bounded, notices = local._within_reach(asked)
+    assert bounded.settings.max_output_tokens == 1_000 and notices == []
+    given = replace(asked, settings=Settings(max_output_tokens=7))
+    assert local._within_reach(given)[0].settings.max_output_tokens == 7

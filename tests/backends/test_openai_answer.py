@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_magic import config, errors, web
-from gemini_magic.backends import openai_limit, openai_pictures
+from gemini_magic.backends import bounds, openai_pictures
 from gemini_magic.backends.openai_calls import MAX_ARGUMENTS, Calls
 from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.engine import Engine
@@ -380,7 +380,7 @@ def test_a_large_picture_costs_few_copies(server: OpenAIServer) -> None:
 
 
 def test_an_answer_without_an_end(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_limit, "MAX_ANSWER", 1_000_000)
+    monkeypatch.setattr(bounds, "MAX_ANSWER", 1_000_000)
     server.set_script(Answer(chunks=["x" * 10_000] * 200))
     with pytest.raises(WireError) as caught:
         ask(server, request())
@@ -469,7 +469,7 @@ def test_deltas_of_any_shape(deltas: list[dict[str, Any]], finish: Any) -> None:
         for delta in [*deltas, {}]:
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
             chunk = ChatCompletionChunk.construct(None, **{"choices": [choice]})
-            events = [event async for event in answer.take(chunk)]
+            events = [*answer.take(chunk), *[event async for event in answer.pictures()]]
             for event in events:
                 assert isinstance(event, TextDelta | ThoughtDelta | PartDone | Notice)
                 assert not isinstance(event, TextDelta | ThoughtDelta) or event.text

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gemini_magic.backends.openai_dialects import Dialect
 from gemini_magic.backends.openai_messages import messages_of
+from gemini_magic.backends.openai_request import is_strict
 from gemini_magic.errors import UsageError, WireError
 from gemini_magic.types import (
     CODE_EXECUTION,
@@ -388,6 +389,42 @@ def test_tools(server: OpenAIServer) -> None:
     assert strict["strict"] is True and strict["description"] == "Looks up"
     assert "strict" not in other and "description" not in other
     assert "strict" not in third  # its mode takes no defaults
+
+
+@pytest.mark.parametrize(
+    ("inner", "strict"),
+    [
+        ({"type": "string"}, True),
+        ({"type": "string", "title": "X", "format": "date"}, True),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, True),
+        ({"type": "array", "items": {"$ref": "#/$defs/A"}}, True),
+        ({"enum": ["a", "b"]}, True),
+        ({"const": 1}, True),
+        ({"type": ["string", "null"]}, True),
+        ({"type": "object", "properties": {}, "additionalProperties": False}, True),
+        ({}, False),
+        ({"title": "X"}, False),
+        (True, False),
+        ({"anyOf": [{}, {"type": "null"}]}, False),
+        ({"type": "array"}, False),
+        ({"type": "array", "items": {}}, False),
+        ({"type": "array", "items": False, "prefixItems": [{"type": "string"}]}, False),
+        ({"type": "array", "prefixItems": [{"type": "string"}]}, False),
+        ({"type": "string", "format": "uri"}, False),
+        ({"type": "string", "minLength": 1}, False),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, False),
+        ({"type": ["object", "null"], "properties": {}}, False),
+        ({"oneOf": [{"type": "string"}]}, False),
+    ],
+)
+def test_what_strict_mode_takes(inner: Any, strict: bool) -> None:
+    assert is_strict(inner) is strict
+    for name in ("x", "not", "default"):  # a property may be called what it likes
+        outer = {
+            "type": "object", "properties": {name: inner}, "required": [name],
+            "additionalProperties": False, "$defs": {"A": {"type": "integer"}},
+        }  # fmt: skip
+        assert is_strict(outer) is strict
 
 
 def test_search(server: OpenAIServer, hosted: Serve) -> None:

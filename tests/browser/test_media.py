@@ -62,8 +62,8 @@ def draw(*parts, form="markdown", uses=(), prompt="A cat", frame=None, **more):
                   tool_calls=tuple(uses), **more)
     saved = saving.save(reply, Path("gemini_outputs"), prompt=prompt)
     album.add(reply, saved, prompt=prompt)
-    view.close(reply, footer(reply, saved.paths), {"model": "imager"}, saved=saved.paths,
-               frame=frame)
+    view.close(reply, display.Ending(footer(reply, saved.paths), {"model": "imager"}, saved.paths,
+                                     frame))
 
 album = gallery_command.Album()
 """
@@ -87,9 +87,7 @@ def bench(opened, canary) -> Notebook:  # type: ignore[no-untyped-def]
 def run(notebook: Notebook, source: str) -> None:
     notebook.set_source(1, source)
     notebook.run(1)
-    assert notebook.cell(1).locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0, (
-        notebook.text(1)
-    )
+    assert notebook.cell(1).locator("[data-mime-type$=stderr]").count() == 0, notebook.text(1)
 
 
 def look(notebook: Notebook, name: str) -> None:

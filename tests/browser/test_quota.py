@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gemini_magic.quota import sqlite_tables
 from tests.browser.conftest import OUTPUT, picture
 from tests.browser.lab import Lab, Notebook
 from tests.wire import Answer, GoogleServer, OpenAIServer, Quota, Usage
@@ -167,7 +168,7 @@ def nothing_odd(*notebooks: Notebook) -> None:
 def minute_ago(lab: Lab, seconds: float) -> None:
     """All that was asked so far was asked so many seconds earlier."""
     with closing(sqlite3.connect(lab.home / "data" / "ledger.db", timeout=10)) as ledger, ledger:
-        ledger.execute("UPDATE events SET at = at - ?1, leaves = leaves - ?1", (seconds,))
+        ledger.execute(sqlite_tables.MOVE, (-seconds,))
 
 
 def test_quota_is_live_across_notebooks_and_readable_without_a_kernel(
@@ -195,7 +196,7 @@ def test_quota_is_live_across_notebooks_and_readable_without_a_kernel(
     worker.run(4)
     assert "opens again at" in seen(worker, 4) and "midnight Pacific" in seen(worker, 4)
     says(watcher, "closed until")
-    closed = r"closed until (\d\d:\d\d \(00:00 P[SD]T\)|00:00 P[SD]T)"
+    closed = r"closed until ((?:[A-Z][a-z]{2} )?\d\d:\d\d \(00:00 P[SD]T\)|00:00 P[SD]T)"
     assert re.search(closed, seen(watcher, 1)), seen(watcher, 1)
     assert watcher.page.locator("[role='meter']:visible[aria-valuenow='100.0']").count() == 1
     assert min(both_themes(watcher, "quota-closed")) >= READABLE

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -33,7 +35,7 @@ from gemini_magic.types import (
     ThoughtDelta,
     Usage,
 )
-from tests.wire import Answer, Failure, Fault, payloads
+from tests.wire import Answer, Failure, Fault, Picture, payloads
 from tests.wire.google import GeminiDialect, GoogleServer
 from tests.wire.openai import ChatDialect
 
@@ -268,6 +270,30 @@ def test_answers_that_are_none(server, engine: Engine, answer, error) -> None:
     assert isinstance(raised, error) and raised.next_step
 
 
+def test_an_answer_whose_only_picture_was_refused_says_so(
+    openai_server, configure, engine: Engine, server
+) -> None:
+    if type(server).__name__ != "OpenAIServer":
+        pytest.skip("Google's wire refuses no picture that small")
+    server.set_script(Answer(items=[Picture(b"none at all")]))
+    _, raised = drain(engine.stream(request(), [TARGET]))
+    assert isinstance(raised, errors.BackendError)
+    assert "a picture was left out" in raised.what
+    assert "max-output-tokens" not in raised.next_step
+
+
+def test_characters_cut_in_half_are_mended(server, engine: Engine) -> None:
+    server.set_script(Answer(chunks=["a\ud83d", "\ude00b", "\ud83d"], thoughts=["t\ud83d"]))
+    run = engine.stream(request(), [TARGET])
+    events, raised = drain(run)
+    assert raised is None and run.reply.text == "a😀b\ufffd"
+    for event in events:
+        if isinstance(event, TextDelta | ThoughtDelta):
+            event.text.encode()
+    history = (*request().messages, *run.reply.exchanged, *request("and now?").messages)
+    assert drain(engine.stream(Request(history), [TARGET]))[1] is None
+
+
 def test_a_blocked_prompt(google_server, engine: Engine, server) -> None:
     if type(server).__name__ != "GoogleServer":
         pytest.skip("only Google's wire answers this way")
@@ -364,6 +390,15 @@ def test_what_a_wire_cannot_say_is_told(openai_server, configure) -> None:
     assert "top_k" not in server.generate_calls[0].json
 
 
+def test_to_close_closes_the_connections(server, engine: Engine) -> None:
+    drain(engine.stream(request(), [TARGET]))
+    (opened,) = engine.connections._open.values()
+    backend: Any = opened.backend
+    client = backend._http if hasattr(backend, "_http") else backend._opened._client
+    engine.close()
+    assert client.is_closed
+
+
 def test_call_raises_what_a_run_would(server, engine: Engine) -> None:
     def models() -> list[str]:
         found = engine.call("test", lambda backend: backend.models(), 5)
@@ -432,3 +467,65 @@ def test_the_end_of_the_process_waits_for_the_log_of_a_run_that_is_just_ending(
     monkeypatch.setattr(run, "cancel", cancel_and_see_it_end)
     engine.close()
     assert noted == ["CANCELLED"]
+
+
+_COLD = """
+import os, sys, time
+from gemini_magic import config
+from gemini_magic.engine.connections import Connections
+from gemini_magic.engine.engine import Engine
+from gemini_magic.types import CANCELLED, Message, Part, Request, Target
+
+package = {"google": "google.genai", "openai": "openai"}[sys.argv[1]]
+engine = Engine(Connections(config.load(), os.environ))
+
+
+def ask():
+    request = Request((Message("user", (Part(text="x"),)),))
+    return engine.stream(request, [Target("test", "gemini-2.5-flash")])
+
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == package:
+            time.sleep(1.5)
+
+
+# A package that takes its time keeps nobody from stopping.
+sys.meta_path.insert(0, Slow())
+run = ask()
+time.sleep(0.5)
+began = time.monotonic()
+run.cancel()
+assert run.wait(0.3), time.monotonic() - began
+assert run.reply.finish_reason == CANCELLED
+list(run)
+list(again := ask())
+assert again.reply.text == "fine", again.reply
+del sys.meta_path[0]
+
+# One that is missing is told, and found once it is there.
+engine = Engine(Connections(config.load(), os.environ))
+for name in [name for name in sys.modules if name.split(".")[0] in ("google", "openai")]:
+    del sys.modules[name]
+sys.modules[package] = None
+for _ in range(2):
+    run = ask()
+    try:
+        list(run)
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_a_package_that_is_slow_or_missing(server) -> None:
+    kind = "google" if type(server).__name__ == "GoogleServer" else "openai"
+    server.set_script(Answer(text="fine"))
+    done = subprocess.run(
+        [sys.executable, "-c", _COLD, kind],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == second and first.startswith("BackendError test needs the package")
+    assert f"pip install --upgrade {'google-genai' if kind == 'google' else 'openai'}" in first

@@ -254,7 +254,7 @@ def interrupted(run: Run, when: Callable[[], bool]) -> float:
     raise AssertionError("the interrupt did not come through")
 
 
-@pytest.mark.parametrize("where", ["sync", "async", "deaf", "next hop", "streaming"])
+@pytest.mark.parametrize("where", ["sync", "async", "deaf", "blocking", "next hop", "streaming"])
 def test_an_interrupt_ends_the_run_at_once_and_keeps_what_came(
     server, lab: Lab, where: str
 ) -> None:
@@ -268,6 +268,8 @@ def test_an_interrupt_ends_the_run_at_once_and_keeps_what_came(
 
     async def asleep() -> None:
         begun.set()
+        if where == "blocking":
+            free.wait(20)
         while not free.is_set():
             try:
                 await asyncio.sleep(20 if where == "async" else 0.05)
@@ -278,7 +280,7 @@ def test_an_interrupt_ends_the_run_at_once_and_keeps_what_came(
     def quick() -> int:
         return 1
 
-    name = {"async": "asleep", "deaf": "asleep", "sync": "slow"}.get(where)
+    name = {"async": "asleep", "deaf": "asleep", "blocking": "asleep", "sync": "slow"}.get(where)
     calls = [Call("quick", {}, "q"), *([Call(name, {}, "s")] if name else [])]
     last = Answer(first_delay=20) if where == "next hop" else Answer(chunks=["a ", "b"], delay=20)
     server.set_script([Answer(chunks=["Let me ", "look."], calls=calls, usage=Usage(10, 5)), last])
@@ -308,3 +310,53 @@ def test_an_interrupt_ends_the_run_at_once_and_keeps_what_came(
     server.set_script(GOOD)
     _, error = drain(again := ask(lab, quick))
     assert error is None and again.reply.text == "Sunny."
+
+
+def test_async_functions_that_block_stop_nobody_else(server, lab: Lab) -> None:
+    free = threading.Event()
+
+    async def blocks() -> None:
+        free.wait(20)
+
+    server.set_script([Answer(calls=[Call("blocks", {}, "a"), Call("blocks", {}, "b")]), GOOD])
+    began = time.monotonic()
+    run = ask(lab, blocks, timeout=0.3)
+    server_free = lab.engine().stream(Request((Message("user", (Part("x"),)),)), [TARGET])
+    _, error = drain(run)
+    assert error is None and time.monotonic() - began < 5
+    assert all("took longer" in use.result.content for use in run.reply.tool_calls)
+    assert drain(server_free)[1] is None
+    server.set_script([CALLS, GOOD])
+    drain(run := ask(lab, weather, population))
+    free.set()
+    assert [use.result.failed for use in run.reply.tool_calls] == [False, False]
+
+
+def test_nothing_more_to_say_after_the_functions_work(server, lab: Lab) -> None:
+    server.set_script([CALLS, Answer.empty()])
+    _, error = drain(run := ask(lab, weather, population))
+    assert error is None and run.reply.finish_reason == STOP
+    assert run.reply.text == "" and len(run.reply.tool_calls) == 2
+
+
+def test_arguments_with_half_a_character_go_back(server, lab: Lab) -> None:
+    def look(city: str) -> str:
+        return city
+
+    server.set_script([Answer(calls=[Call("look", {"city": "a\ud83d"}, "a")]), GOOD])
+    _, error = drain(run := ask(lab, look))
+    assert error is None and run.reply.text == "Sunny."
+    json.dumps([part.to_json() for part in run.reply.parts], ensure_ascii=False).encode()
+
+
+def test_an_answer_that_rests_on_sources_is_not_stored(openai_server, lab: Lab) -> None:
+    source = {"url": "https://a.example/", "title": "A", "start_index": 0, "end_index": 1}
+    note = {"annotations": [{"type": "url_citation", "url_citation": source}]}
+    server = serve(lab, openai_server(key=KEY))
+    server.set_script(Answer(items=["found", note]))
+    engine = lab.engine(cache=True)
+    for _ in range(2):
+        run = engine.stream(Request((Message("user", (Part("x"),)),)), [TARGET], replay=True)
+        assert drain(run)[1] is None and run.reply.citations
+        engine._log_thread.submit(int).result()  # whatever is kept is kept by now
+    assert lab.sent == 2

@@ -98,7 +98,7 @@ def test_a_call_shows_its_name_arguments_result_and_seconds() -> None:
     waiting = tool_data(call, None)
     assert waiting["text/plain"] == 'lookup(city="Oslo", days=3) · running …'
     assert "running …" in Tags(waiting["text/html"]).text
-    assert "not run" in tool_data(call, None, over=True)["text/plain"]
+    assert "not run" in tool_data(call, None, over="not run")["text/plain"]
     use = ToolUse(call, ToolResult("lookup", '{"t": 12}'), 0.26)
     data = tool_data(call, use)
     assert data["text/plain"] == 'lookup(city="Oslo", days=3) → {"t": 12} (0.3 s)'

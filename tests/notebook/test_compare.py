@@ -69,6 +69,7 @@ class Notebook:
     def __init__(self, *, terminal: bool = False) -> None:
         self.house = House()
         self.engine, self.refresh = self.house.engine, self.house.refresh
+        self.begin = self.house.refresh
         self.drawn: list[tuple[dict[str, Any], bool, float]] = []
         self.metadata: dict[str, Any] = {}
         self.bound: list[Any] = []
@@ -77,8 +78,8 @@ class Notebook:
         self.chats = Conversations()
         self.shell = SimpleNamespace(
             display_pub=SimpleNamespace(publish=self._publish),
-            displayhook=SimpleNamespace(update_user_ns=self.bound.append),
         )
+        self.bind = self.bound.append
         if not terminal:
             self.shell.kernel = object()
 

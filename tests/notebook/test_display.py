@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,20 +12,14 @@ from typing import Any
 
 import pandas
 import pytest
+from PIL import Image
 
 from gemini_magic.notebook import display
-from gemini_magic.notebook.display import (
-    NotebookView,
-    NoView,
-    Output,
-    TerminalView,
-    draw_whole,
-    readable,
-    reply_data,
-    status_of,
-    view_for,
-)
+from gemini_magic.notebook.display import Ending, NoView, Output, status_of, view_for
+from gemini_magic.notebook.notebook_view import NotebookView
+from gemini_magic.notebook.pieces import reply_data
 from gemini_magic.notebook.tables import html_table, show_table, text_table
+from gemini_magic.notebook.terminal_view import TerminalView
 from gemini_magic.types import (
     CANCELLED,
     CUT,
@@ -51,6 +46,7 @@ from gemini_magic.types import (
     Uploading,
     Waiting,
 )
+from gemini_magic.widgets.markup import readable
 from tests.notebook.media_values import MP4, SVG, bomb, png, wav
 
 A, B = Target("studio", "gemini-x"), Target("local", "tiny")
@@ -135,7 +131,7 @@ def test_the_view_fits_the_front_end(shell: Kernel) -> None:
 def test_a_quiet_view_draws_nothing(shell: Kernel, capsys: pytest.CaptureFixture[str]) -> None:
     view = NoView()
     view.take([TextDelta("x")])
-    view.close(Reply("x"), "f", {})
+    view.close(Reply("x"), Ending("f", {}))
     view.abandon()
     assert view.delay() == 0 and shown(shell) == [] and capsys.readouterr().out == ""
 
@@ -147,7 +143,7 @@ def test_an_answer_grows_in_one_output_and_its_footer_is_another(
     view.take([Started(A), TextDelta("**a")])
     clock.now += 1
     view.take([TextDelta("b**")])
-    view.close(Reply("**ab**"), "the <b>footer", {"model": "x"})
+    view.close(Reply("**ab**"), Ending("the <b>footer", {"model": "x"}))
     answer, foot = shown(shell)
     assert answer["text/markdown"].strip() == "**ab**" and answer["text/plain"] == "**ab**"
     assert foot["text/plain"] == "the <b>footer"
@@ -222,7 +218,7 @@ def test_what_was_stopped_before_anything_was_asked_leaves_nothing(
     clock.now += display.PATIENCE + 0.01
     view.take([Waiting("the minute is full")])
     assert shown(shell)[0]["text/plain"] == "the minute is full …"
-    view.close(Reply(finish_reason=CANCELLED), "0.5 s", {})
+    view.close(Reply(finish_reason=CANCELLED), Ending("0.5 s", {}))
     assert shown(shell) == [{"text/plain": ""}]
 
 
@@ -241,7 +237,7 @@ def test_an_answer_that_is_there_at_once_is_drawn_once(shell: Kernel, clock: Clo
     view = notebook(shell)
     view.take([TextDelta("a"), TextDelta("b"), Finished(Reply("ab"))])
     assert shown(shell) == [] and view.delay() == 0
-    view.close(Reply("ab"), "foot", {})
+    view.close(Reply("ab"), Ending("foot", {}))
     assert [one["text/plain"] for one in shown(shell)] == ["ab", "foot"]
     assert len(shell.display_pub.calls) == 2
 
@@ -257,7 +253,7 @@ def test_markdown_is_sanitised_while_it_streams_and_at_its_end(
     for char in HOSTILE:
         view.take([TextDelta(char)])
         clock.now += 1
-    view.close(Reply(HOSTILE), "f", {})
+    view.close(Reply(HOSTILE), Ending("f", {}))
     for data in shell.display_pub.calls[:-1]:
         assert "<script" not in data["text/markdown"]
         assert "![x](http" not in data["text/markdown"]
@@ -268,7 +264,7 @@ def test_markdown_is_sanitised_while_it_streams_and_at_its_end(
 def test_text_is_shown_as_text_only(shell: Kernel) -> None:
     view = notebook(shell, "text")
     view.take([TextDelta("<b>\x1b[2J*x*")])
-    view.close(Reply("<b>\x1b[2J*x*"), "f", {})
+    view.close(Reply("<b>\x1b[2J*x*"), Ending("f", {}))
     for data in shell.display_pub.calls[:-1]:
         assert data == {"text/plain": "<b>[2J*x*"}
 
@@ -335,7 +331,7 @@ def test_parts_are_shown_in_the_order_in_which_they_come(shell: Kernel, clock: C
     texts = [Part(text=text) for text in ("**before**", "middle", "end")]
     reply = whole(texts[0], picture, texts[1], code, output, texts[2])
     drawn = len(shell.display_pub.calls)
-    view.close(reply, "foot", {"model": "x"})
+    view.close(reply, Ending("foot", {"model": "x"}))
     assert kinds(shell) == [*order, "text/markdown", "text/html"]
     assert len(shell.display_pub.calls) == drawn + 3 + 1  # the texts and the footer
     said = [data["text/plain"] for data in shown(shell)]
@@ -350,7 +346,7 @@ def test_what_is_there_at_once_is_drawn_once(shell: Kernel, clock: Clock) -> Non
     view = notebook(shell)
     view.take([TextDelta("a"), PartDone(picture), TextDelta("b"), Finished(reply)])
     assert shown(shell) == []
-    view.close(reply, "foot", saved=(Path("out/cat.png"),))
+    view.close(reply, Ending("foot", saved=(Path("out/cat.png"),)))
     assert len(shell.display_pub.calls) == 4
     assert shown(shell)[1]["text/plain"] == "<picture 32x20, saved as out/cat.png>"
 
@@ -367,9 +363,9 @@ def test_a_reply_that_is_there_already_shows_the_same(
     view = notebook(shell, form)
     stream(view, clock, ThoughtDelta("hm"), TextDelta("<b>a</b>"), CALLED, ToolReturned(USE))
     stream(view, clock, *(PartDone(part) for part in reply.parts[3:6]), TextDelta("b"))
-    view.close(reply, "foot")
+    view.close(reply, Ending("foot"))
     other = Kernel()
-    draw_whole(other, reply, "foot", form=form)
+    notebook(other, form).close(reply, Ending("foot"))
     assert shown(other) == shown(shell) and len(shown(shell)) == 9
     assert len(other.display_pub.calls) == 9
 
@@ -387,7 +383,7 @@ def test_a_call_is_shown_while_it_runs_and_then_what_it_gave(shell: Kernel, cloc
     stream(view, clock, TextDelta("It is 12 °C."))
     assert [data["text/plain"] for data in shown(shell)][1:] == ["It is 12 °C."]
     reply = whole(Part(call=CALL), Part(result=USE.result), Part(text="It is 12 °C."))
-    view.close(reply.replace(tool_calls=(USE,)), "foot")
+    view.close(reply.replace(tool_calls=(USE,)), Ending("foot"))
     assert len(shown(shell)) == 3
 
 
@@ -402,9 +398,11 @@ def test_the_same_call_twice_gets_both_results(shell: Kernel, clock: Clock) -> N
 def test_a_call_that_was_stopped_says_so(shell: Kernel, clock: Clock) -> None:
     view = notebook(shell)
     stream(view, clock, TextDelta("Let me see."), CALLED)
-    view.close(whole(Part(text="Let me see."), Part(call=CALL), finish_reason=CANCELLED), "foot")
+    view.close(
+        whole(Part(text="Let me see."), Part(call=CALL), finish_reason=CANCELLED), Ending("foot")
+    )
     said = [data["text/plain"].strip() for data in shown(shell)]
-    assert said[0] == "Let me see." and said[1].endswith("· not run")
+    assert said[0] == "Let me see." and said[1].endswith("· stopped")
     assert said[2:] == ["*… (interrupted)*", "foot"]
 
 
@@ -414,7 +412,7 @@ def test_a_picture_that_grows_is_one_output(shell: Kernel, clock: Clock) -> None
     stream(view, clock, Preview(small), Preview(middle))
     assert [data["text/plain"] for data in shown(shell)] == ["<picture 16x16, unfinished>"]
     stream(view, clock, PartDone(final))
-    view.close(whole(final), "foot", {"m": 1}, saved=(Path("x.png"),))
+    view.close(whole(final), Ending("foot", {"m": 1}, saved=(Path("x.png"),)))
     assert [data["text/plain"] for data in shown(shell)] == [
         "<picture 2000x1000, saved as x.png>", "foot",
     ]  # fmt: skip
@@ -425,7 +423,7 @@ def test_a_picture_that_grows_is_one_output(shell: Kernel, clock: Clock) -> None
 def test_an_unfinished_picture_stays_when_stopped(shell: Kernel, clock: Clock) -> None:
     view = notebook(shell)
     stream(view, clock, Preview(png()))
-    view.close(Reply(finish_reason=CANCELLED, target=A), "foot")
+    view.close(Reply(finish_reason=CANCELLED, target=A), Ending("foot"))
     said = [data["text/plain"].strip() for data in shown(shell)]
     assert said == ["<picture 32x20, unfinished>", "*… (interrupted)*", "foot"]
 
@@ -443,7 +441,7 @@ def test_thoughts_are_folded_away_before_what_came_of_them(shell: Kernel, clock:
     thoughts, answer = shown(shell)
     assert "<details>" in thoughts["text/html"] and "&lt;b&gt;hm hm!!" in thoughts["text/html"]
     assert "hm" not in thoughts["text/plain"] and answer["text/plain"] == "Yes."
-    view.close(whole(Part(text="Yes."), thoughts="<b>hm hm!!"), "foot", {"m": 1})
+    view.close(whole(Part(text="Yes."), thoughts="<b>hm hm!!"), Ending("foot", {"m": 1}))
     assert len(shown(shell)) == 3 and shell.display_pub.calls[-2]["text/plain"] == "Yes."
 
 
@@ -459,7 +457,7 @@ def test_thoughts_between_words_do_not_break_the_text(shell: Kernel, clock: Cloc
     for n in range(50):
         stream(view, clock, TextDelta(f"w{n} "), ThoughtDelta(f"t{n} "))
     text, thoughts = ("".join(f"{c}{n} " for n in range(50)) for c in "wt")
-    view.close(whole(Part(text=text), thoughts=thoughts), "foot")
+    view.close(whole(Part(text=text), thoughts=thoughts), Ending("foot"))
     assert shown(shell)[0]["text/plain"] == text and len(shown(shell)) <= 4
 
 
@@ -472,7 +470,7 @@ def test_a_status_in_the_middle_leaves_when_words_come(shell: Kernel, clock: Clo
     assert shown(shell)[1]["text/plain"] == "the minute is full …"
     stream(view, clock, TextDelta("b"))
     assert [data["text/plain"] for data in shown(shell)] == ["ab", ""]
-    view.close(whole(Part(text="ab")), "foot")
+    view.close(whole(Part(text="ab")), Ending("foot"))
     assert [data["text/plain"] for data in shown(shell)] == ["ab", "foot"]
 
 
@@ -496,13 +494,13 @@ def test_what_a_reply_has_and_the_events_had_not_is_drawn_at_the_end(
 ) -> None:
     view = notebook(shell)
     stream(view, clock, TextDelta("no JSON"), PartDone(png()))
-    view.close(whole(Part(text='{"a": 1}'), thoughts="hm"), "foot")
+    view.close(whole(Part(text='{"a": 1}'), thoughts="hm"), Ending("foot"))
     assert [data["text/plain"].split(":")[0] for data in shown(shell)] == [
         '{"a"', "", "(thoughts", "foot",
     ]  # fmt: skip
     late = notebook(shell)
     late.take([Finished(Reply())])
-    late.close(whole(Part(text="x"), png()), "foot")
+    late.close(whole(Part(text="x"), png()), Ending("foot"))
     assert [data["text/plain"] for data in shown(shell)][-3:] == ["x", "<picture 32x20>", "foot"]
 
 
@@ -512,13 +510,13 @@ def test_only_the_last_text_takes_a_form(shell: Kernel, clock: Clock) -> None:
         view = notebook(shell, form)
         stream(view, clock, TextDelta("I look it up."), CALLED, TextDelta('{"t": 12}'))
         assert all("text/markdown" not in data for data in shown(shell))
-        view.close(whole(*parts), "foot")
+        view.close(whole(*parts), Ending("foot"))
         assert shown(shell)[0] == {"text/plain": "I look it up."}
         assert wanted in shown(shell)[2]
         shell.display_pub = Publisher()
     view = notebook(shell, "df")
     stream(view, clock, TextDelta('[{"t": 12}]'))
-    view.close(whole(Part(text='[{"t": 12}]')), "foot", frame=pandas.DataFrame([{"t": 12}]))
+    view.close(whole(Part(text='[{"t": 12}]')), Ending("foot", frame=pandas.DataFrame([{"t": 12}])))
     assert "<td>12</td>" in shown(shell)[0]["text/html"] and len(shown(shell)) == 2
 
 
@@ -531,7 +529,9 @@ def test_what_is_no_picture_is_a_line(shell: Kernel, clock: Clock) -> None:
         Part(data=b"ID3" + bytes(11_000_000), mime_type="audio/mpeg"),
     )  # fmt: skip
     view.take([PartDone(part) for part in parts])
-    view.close(whole(*parts), "f", saved=(None, None, Path("a.svg"), None, None, Path("b.mp3")))
+    view.close(
+        whole(*parts), Ending("f", saved=(None, None, Path("a.svg"), None, None, Path("b.mp3")))
+    )
     none, large, svg, sound, film, long, _ = shown(shell)
     assert list(none) == list(large) == list(long) == ["text/plain"]
     assert "no picture that is known" in none["text/plain"] and "too large" in large["text/plain"]
@@ -546,7 +546,8 @@ def test_what_is_no_picture_is_a_line(shell: Kernel, clock: Clock) -> None:
 def test_plain_answers_load_nothing_more() -> None:
     code = """
 import sys
-from gemini_magic.notebook.display import NotebookView, Output
+from gemini_magic.notebook.display import Ending, Output
+from gemini_magic.notebook.notebook_view import NotebookView
 from gemini_magic.types import *
 from gemini_magic import types
 before = set(sys.modules)
@@ -556,7 +557,7 @@ class Shell:
 view = NotebookView(Output(Shell), "markdown")
 view.take([types.Started(types.Target("a", "b")), types.TextDelta("**x**")])
 view.take([])
-view.close(types.Reply.saying("**x**"), "foot", {})
+view.close(types.Reply.saying("**x**"), Ending("foot", {}))
 print(sorted(set(sys.modules) - before))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -574,7 +575,7 @@ def test_a_terminal_names_pictures_and_calls(capsys: pytest.CaptureFixture[str])
         Part(text="Look:"), Part(call=CALL), Part(text="here "), picture,
         citations=(Citation("https://a.example/", "A\x1b[2J"),),
     )  # fmt: skip
-    view.close(reply, "foot", saved=(Path("cat.png"),))
+    view.close(reply, Ending("foot", saved=(Path("cat.png"),)))
     assert capsys.readouterr().out.splitlines() == [
         "Look:", '[lookup(city="Oslo") → "12 °C" (0.2 s)]', "here ", "<picture 32x20>", "1 + 1",
         "[the program's output]", "2[2J", "[saved as cat.png]", "Sources:",
@@ -582,7 +583,7 @@ def test_a_terminal_names_pictures_and_calls(capsys: pytest.CaptureFixture[str])
     ]  # fmt: skip
     view = TerminalView("df")
     view.take([TextDelta("[]")])
-    view.close(Reply("[]"), "foot", frame="a table")
+    view.close(Reply("[]"), Ending("foot", frame="a table"))
     assert capsys.readouterr().out == "a table\n[foot]\n"
 
 
@@ -600,15 +601,15 @@ def test_a_terminal_gets_the_text_as_it_comes(
     view.take([Started(A), TextDelta("a\x1b["), TextDelta("b")])
     assert capsys.readouterr().out == "a[b"
     view.take([])
-    view.close(Reply("ab"), "foot", {})
+    view.close(Reply("ab"), Ending("foot", {}))
     assert capsys.readouterr().out == "\n[foot]\n"
     view = TerminalView("json")
     view.take([TextDelta("{}")])
-    view.close(Reply("{}", finish_reason=CUT), "foot", {})
+    view.close(Reply("{}", finish_reason=CUT), Ending("foot", {}))
     assert capsys.readouterr().out == "{} … (cut off)\n[foot]\n"
     out = io.StringIO()
     monkeypatch.setattr("sys.stdout", out)
-    TerminalView("text").close(Reply(""), "foot", {})
+    TerminalView("text").close(Reply(""), Ending("foot", {}))
     assert out.getvalue() == "[foot]\n"
 
 
@@ -641,3 +642,37 @@ def test_tables(shell: Kernel, capsys: pytest.CaptureFixture[str]) -> None:
     show_table(shell, head, rows)
     assert shown(shell) == [{"text/html": page, "text/plain": text_table(head, rows)}]
     assert text_table(head, []) == "name  n\n----  -"
+
+
+# --- the end ---
+
+
+def test_an_answer_that_does_not_fit_its_schema_is_shown_as_it_is(
+    shell: Kernel, clock: Clock
+) -> None:
+    view = notebook(shell, "json")
+    stream(view, clock, TextDelta('{"name": 1}'))
+    view.close(whole(Part(text='{"name": 1}')), Ending("foot", raw=True))
+    assert shown(shell)[0] == {"text/plain": '{"name": 1}'}
+
+
+@pytest.mark.parametrize(("count", "opened"), [(10, True), (20_000, False)])
+def test_a_tree_of_json_is_open_unless_it_is_large(count: int, opened: bool) -> None:
+    shell = Kernel()
+    text = json.dumps({"values": [0] * count})
+    notebook(shell, "json").close(whole(Part(text=text)), Ending("foot", {"m": 1}))
+    assert shown(shell)[0]["application/json"] == {"values": [0] * count}
+    wanted = {"application/json": {"expanded": True}} if opened else {}
+    assert shell.display_pub.metadata == {"gemini_magic": {"m": 1}, **wanted}
+
+
+def test_a_large_picture_is_put_into_the_notebook_as_small_as_it_is_shown() -> None:
+    noise = io.BytesIO()
+    Image.effect_noise((2_100, 2_100), 90).save(noise, "PNG", compress_level=0)
+    shell = Kernel()
+    part = Part(data=noise.getvalue(), mime_type="image/png")
+    notebook(shell).close(whole(part), Ending("foot", saved=(Path("large.png"),)))
+    drawn = shown(shell)[0]
+    assert drawn["text/plain"] == "<picture 2100x2100, saved as large.png>"
+    small = Image.open(io.BytesIO(base64.b64decode(drawn["image/png"])))
+    assert small.size == (640, 640) and len(drawn["image/png"]) < len(noise.getvalue()) / 5

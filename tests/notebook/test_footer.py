@@ -84,7 +84,7 @@ def test_a_dry_run_shows_all_that_would_be_sent() -> None:
         "would ask  gemini-x on studio (https://generativelanguage.googleapis.com)",
         "or, if that fails, tiny on local (this machine)",
         f"tokens     about {estimate(request):,} (an estimate); nothing was sent",
-        "settings   temperature = 0, stop = ('a', 'b')",
+        "settings   temperature = 0.0, stop = ('a', 'b')",
         "--- system ---",
         "be brief",
         "--- user ---",

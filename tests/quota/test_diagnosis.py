@@ -415,6 +415,16 @@ MORE = {
         openai_error(400, "The response was filtered", code="content_filter"),
         want(Blocked, "filtered"),
     ),
+    "a picture that is not drawn": (
+        openai_error(
+            400, "Your request was rejected by the safety system.", code="moderation_blocked"
+        ),
+        want(Blocked, "refused the prompt", "other words"),
+    ),
+    "the same in its code alone": (
+        openai_error(400, "No.", code="moderation_blocked"),
+        want(Blocked, "refused the prompt"),
+    ),
     "openai's country": (
         openai_error(403, "Country not supported", code="unsupported_country_region_territory"),
         want(NotServed, "your country"),

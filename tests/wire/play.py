@@ -43,7 +43,11 @@ class Dialect(Protocol):
 
 
 def dump(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half a character can be sent in JSON's own spelling only
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def pieces(answer: Answer) -> list[Piece]:

@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 
 from gemini_magic.backends import google_out, google_settings
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
+from gemini_magic.backends.bounds import closing_answers, limit_answer
 from gemini_magic.backends.google_files import Files, Stored, slice_upload
 from gemini_magic.backends.google_in import Reader
 from gemini_magic.backends.wire import (
     aside,
-    closing_answers,
-    limit_answer,
     no_certificates,
     note_headers,
     note_request,
@@ -126,33 +125,25 @@ class GoogleBackend:
                         uris[part] = step.uri
                     else:
                         yield step
+        headers, reader = noting_headers(), Reader()
+        contents = google_out.contents(request.messages, model, uris)
         try:
-            async with aclosing(self._generate(request, model, config, uris)) as events:
-                async for event in events:
-                    yield event
+            async with closing_answers():
+                with wire_failures() as progress:
+                    chunks = await self._client().aio.models.generate_content_stream(
+                        model=model, contents=cast("Any", contents), config=config
+                    )
+                    async with aclosing(cast("AsyncGenerator[Any]", chunks)) as coming:
+                        while (chunk := await _next(coming)) is not None:
+                            if not progress.streaming and headers:
+                                yield headers[0]
+                            progress.streaming = True
+                            for event in reader.events(chunk):
+                                yield event
         except WireError as failure:
             if uris and failure.status in (403, 404):
                 self._files.doubt()
             raise
-
-    async def _generate(
-        self, request: Request, model: str, config: Any, uris: dict[Part, str]
-    ) -> AsyncGenerator[BackendEvent]:
-        """The one generate call of a ``stream``."""
-        headers, reader = noting_headers(), Reader()
-        contents = google_out.contents(request.messages, model, uris)
-        async with closing_answers():
-            with wire_failures() as progress:
-                chunks = await self._client().aio.models.generate_content_stream(
-                    model=model, contents=cast("Any", contents), config=config
-                )
-                async with aclosing(_understood(cast("AsyncGenerator[Any]", chunks))) as understood:
-                    async for chunk in understood:
-                        if not progress.streaming and headers:
-                            yield headers[0]
-                        progress.streaming = True
-                        for event in reader.events(chunk):
-                            yield event
         for event in reader.rest():
             yield event
 
@@ -205,21 +196,19 @@ async def _limit_the_connect(request: Any) -> None:
     }  # fmt: skip
 
 
-async def _understood(chunks: AsyncGenerator[Any]) -> AsyncGenerator[Any]:
-    """The SDK's chunks; what it stumbles over (a list where a word belongs) is the wire's failure.
+async def _next(chunks: AsyncGenerator[Any]) -> Any:
+    """The SDK's next chunk, None at the end; what it stumbles over is the wire's failure.
 
-    It checks types, but not in all places. Our own mistakes are not caught here.
+    It checks types, but not in all places (a list where a word belongs).
     """
-    async with aclosing(chunks):
-        try:
-            async for chunk in chunks:
-                yield chunk
-        except (AttributeError, TypeError, LookupError, ValueError, RecursionError) as odd:
-            if wire_error(odd, streaming=True) is not None:
-                raise
-            kind = type(odd).__name__
-            detail = f"it is none that Google's library understands ({kind})"
-            raise WireError("stream", detail=detail) from None
+    try:
+        return await anext(chunks, None)
+    except (AttributeError, TypeError, LookupError, ValueError, RecursionError) as odd:
+        if wire_error(odd, streaming=True) is not None:
+            raise
+        kind = type(odd).__name__
+        detail = f"it is none that Google's library understands ({kind})"
+        raise WireError("stream", detail=detail) from None
 
 
 def _is_later_hop(request: Request) -> bool:

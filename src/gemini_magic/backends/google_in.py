@@ -5,12 +5,13 @@ What a model or a service sends is not trusted: its values are bounded here, and
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from gemini_magic import pictures
+from gemini_magic.backends.characters import whole
 from gemini_magic.backends.wire import count
 from gemini_magic.errors import WireError
 from gemini_magic.types import (
@@ -35,6 +36,8 @@ from gemini_magic.types import (
 MAX_MEDIA = 50_000_000
 #: The most characters of an answer's texts, programs and calls: many times what any model writes.
 MAX_TEXT = 16_000_000
+#: How many functions one answer may have called.
+MAX_CALLS = 128
 #: How many sources and searches are kept of an answer, and how long they may be.
 _MOST, _LONGEST = 200, 4_000
 #: Speech without a head: 16 bits a sample, the lowest byte first.
@@ -55,6 +58,7 @@ class Reader:
         self._sound_type = ""
         self._signature: bytes | None = None
         self._characters = 0
+        self._calls = 0
 
     def events(self, chunk: Any) -> Iterator[BackendEvent]:
         """What a ``GenerateContentResponse`` says. Raises ``WireError`` for what has no end."""
@@ -107,13 +111,13 @@ class Reader:
             made = Part(data=blob.data, mime_type=mime, name=name, signature=signature)
             yield Preview(made) if part.thought else PartDone(made)
         elif (code := part.executable_code) is not None:
-            source = code.code or ""
+            source = whole(code.code or "")
             self._take(len(source))
             language = _word(code.language).lower() if code.language else "python"
             language = "" if language == "language_unspecified" else language
             yield PartDone(Part(code=Code(source, language), signature=signature))
         elif (result := part.code_execution_result) is not None:
-            text = result.output or ""
+            text = whole(result.output or "")
             self._take(len(text))
             failed = _word(result.outcome) not in ("OUTCOME_OK", "None", "OUTCOME_UNSPECIFIED")
             yield PartDone(Part(output=CodeOutput(text, failed), signature=signature))
@@ -125,7 +129,10 @@ class Reader:
     def _called(self, call: Any, signature: bytes | None) -> BackendEvent:
         if not call.name:
             return Notice("the model asked for a function without a name, which was left out")
-        arguments = json.dumps(call.args or {}, ensure_ascii=False)
+        self._calls += 1
+        if self._calls > MAX_CALLS:
+            raise WireError("stream", detail=f"more than {MAX_CALLS} calls in one answer")
+        arguments = whole(json.dumps(call.args or {}, ensure_ascii=False))
         self._take(len(arguments))
         made = ToolCall(_short(call.name), arguments, _short(call.id))
         return ToolCalled(made, Part(call=made, signature=signature))
@@ -159,7 +166,7 @@ class Reader:
         grounding = candidate.grounding_metadata
         for query in _listed(grounding, "web_search_queries", "image_search_queries"):
             if isinstance(query, str) and query and len(self._queries) < _MOST:
-                self._queries[query[:_LONGEST]] = None
+                self._queries[whole(query[:_LONGEST])] = None
         for chunk in _listed(grounding, "grounding_chunks"):
             for name in ("web", "maps", "retrieved_context", "image"):
                 if (source := getattr(chunk, name, None)) is not None:
@@ -174,6 +181,7 @@ class Reader:
     def _cite(self, uri: Any, title: Any) -> None:
         if not isinstance(uri, str) or not 0 < len(uri) <= _LONGEST:
             return
+        uri = whole(uri)
         known = self._citations.get(uri)
         if known is None and len(self._citations) >= _MOST:
             return
@@ -197,18 +205,8 @@ def _check_size(size: int) -> None:
 
 def _wav(samples: bytes, mime_type: str) -> bytes:
     """16-bit samples as a WAV file; the type says ``rate`` and ``channels``."""
-    import wave
-
     rate = _parameter(mime_type, "rate", 24_000, 384_000)
-    channels = _parameter(mime_type, "channels", 1, 8)
-    whole = len(samples) - len(samples) % (2 * channels)
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(samples[:whole])
-    return buffer.getvalue()
+    return pictures.wav(samples, rate, _parameter(mime_type, "channels", 1, 8))
 
 
 def _parameter(mime_type: str, name: str, default: int, most: int) -> int:
@@ -237,4 +235,4 @@ def _word(reason: Any) -> str:
 
 
 def _short(text: Any) -> str:
-    return text[:300] if isinstance(text, str) else ""
+    return whole(text[:300]) if isinstance(text, str) else ""

@@ -189,6 +189,11 @@ def _check(request: Request, model: str) -> None:
                 )
 
 
+#: The most tokens of an answer with a schema: in a list without an end so small a model goes on
+#: until its context is full.
+_LONGEST_OBJECT = 1_000
+
+
 def _refused(what: str) -> UsageError:
     return UsageError(
         f"{what}; nothing was sent.", f"ask a Gemini model: -m studio:{default_model()}"
@@ -202,6 +207,8 @@ def _within_reach(request: Request) -> tuple[Request, list[str]]:
         notices.append(f"{', '.join(lost)} left out: the local model cannot")
         settings = replace(settings, **_nothing(lost))
     tools, schema, messages = request.tools, request.schema, request.messages
+    if schema is not None and settings.max_output_tokens is None:
+        settings = replace(settings, max_output_tokens=_LONGEST_OBJECT)
     if messages and any(part.result is not None for part in messages[-1].parts):
         # Offered tools again, or shown how it called one, so small a model calls one again,
         # whatever it was given; told the same in words, it answers.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gemini_magic.backends.base import CONNECT_TIMEOUT, ModelInfo
+from gemini_magic.backends.bounds import limit_answer
 from gemini_magic.backends.openai_answer import ChatAnswer
 from gemini_magic.backends.openai_calls import text
 from gemini_magic.backends.openai_dialects import dialect_of
-from gemini_magic.backends.openai_limit import limit_answer
 from gemini_magic.backends.openai_request import Body, chat_body
 from gemini_magic.backends.wire import (
     count,
@@ -76,19 +76,14 @@ class OpenAIBackend:
     def warm_up(self) -> None:
         _ = self._client().chat.completions.create  # the SDK imports its resources when asked
 
-    async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
+    def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         """See ``Backend.stream``. Raises UsageError before anything is sent for what this wire
         cannot do; what it can do without is a ``Notice``.
         """
         from gemini_magic.backends import openai_images
 
-        if openai_images.draws(model, self._dialect):
-            asked = self._draw(request, model)
-        else:
-            asked = self._chat(request, model)
-        async with aclosing(asked):
-            async for event in asked:
-                yield event
+        draws = openai_images.draws(model, self._dialect)
+        return self._draw(request, model) if draws else self._chat(request, model)
 
     async def _chat(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         body: Body = await self._written(chat_body, request, model)
@@ -107,8 +102,11 @@ class OpenAIBackend:
                     progress.streaming = True
                     usage = _usage(chunk.usage) or usage
                     version = text(chunk.model) or version
-                    async for event in answer.take(chunk):
+                    for event in answer.take(chunk):
                         yield event
+                    if answer.named:
+                        async for found in answer.pictures():
+                            yield found
         for last in answer.end():
             yield last
         yield Ended(answer.finish, usage, version or None, answer.citations)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
-import wave
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from gemini_magic import pictures
+from gemini_magic.backends.characters import whole
 from gemini_magic.backends.openai_calls import Calls, get, text
 from gemini_magic.backends.openai_pictures import Album
 from gemini_magic.types import (
@@ -40,13 +40,16 @@ _FINISH = {
 }
 #: Samples a second of "pcm16": 16 bits, one channel. Source: OpenAI's guide "Audio and speech".
 _RATE = 24_000
-_MAX_CITATIONS = 1000
+#: How many sources are kept of an answer, and how long their addresses may be.
+_MAX_CITATIONS, _LONGEST = 200, 4_000
 
 
 class ChatAnswer:
     """One answer so far."""
 
     def __init__(self) -> None:
+        #: Addresses of pictures, which nobody has looked at yet.
+        self.named: list[Any] = []
         self._finish = ""
         self._refused = False
         self._calls = Calls()
@@ -68,8 +71,8 @@ class ChatAnswer:
     def citations(self) -> tuple[Citation, ...]:
         return tuple(self._citations)
 
-    async def take(self, chunk: Any) -> AsyncIterator[BackendEvent]:
-        """The events of one chunk; fetches the pictures that it names. Raises ``WireError``."""
+    def take(self, chunk: Any) -> Iterator[BackendEvent]:
+        """The events of one chunk, but for the pictures that it names. Raises ``WireError``."""
         choices = get(chunk, "choices")
         for choice in choices if isinstance(choices, list) else ():
             said = get(choice, "delta") or get(choice, "message")
@@ -79,10 +82,18 @@ class ChatAnswer:
             if said is None:
                 continue
             if first:
-                for event in self._words(said):
-                    yield event
-            async for picture in self._pictures(said):
-                yield picture
+                yield from self._words(said)
+            # Pictures stand beside the text (OpenRouter's shape) or within it.
+            for part in (*_list(said, "content"), *_list(said, "images")):
+                holder = get(part, "image_url")
+                self.named.append(holder if isinstance(holder, str) else get(holder, "url"))
+
+    async def pictures(self) -> AsyncIterator[BackendEvent]:
+        """The pictures that were named since the last time; may have to fetch them."""
+        named, self.named = self.named, []
+        for url in named:
+            async for event in self._album.add_url(url):
+                yield event
 
     def _words(self, said: Any) -> Iterator[BackendEvent]:
         if thought := _thought(said):
@@ -104,8 +115,9 @@ class ChatAnswer:
             self._calls.take(call)
         for note in _list(said, "annotations"):
             source = get(note, "url_citation")
-            if (uri := text(get(source, "url"))) and len(self._citations) < _MAX_CITATIONS:
-                self._citations[Citation(uri, text(get(source, "title")))] = None
+            uri, title = text(get(source, "url")), text(get(source, "title"))[:300]
+            if 0 < len(uri) <= _LONGEST and len(self._citations) < _MAX_CITATIONS:
+                self._citations[Citation(whole(uri), whole(title))] = None
 
     def _content(self, part: Any) -> Iterator[BackendEvent]:
         """One part of a content that is a list; its pictures are taken elsewhere."""
@@ -122,14 +134,6 @@ class ChatAnswer:
         elif kind != "image_url" and kind not in self._strange:
             self._strange.add(kind)
             yield Notice(f"a part of the answer was left out: its kind is {kind[:40]!r}")
-
-    async def _pictures(self, said: Any) -> AsyncIterator[BackendEvent]:
-        """Pictures beside the text (OpenRouter's shape) and within it."""
-        for part in (*_list(said, "content"), *_list(said, "images")):
-            holder = get(part, "image_url")
-            url = holder if isinstance(holder, str) else get(holder, "url")
-            async for event in self._album.add_url(url):
-                yield event
 
     def _hear(self, data: str) -> Iterator[BackendEvent]:
         try:
@@ -163,10 +167,4 @@ def _sound(data: bytes) -> Part:
         return Part(data=data, mime_type="audio/wav")
     if data[:3] == b"ID3":
         return Part(data=data, mime_type="audio/mpeg")
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes(data[: len(data) // 2 * 2])
-    return Part(data=buffer.getvalue(), mime_type="audio/wav")
+    return Part(data=pictures.wav(data, _RATE), mime_type="audio/wav")

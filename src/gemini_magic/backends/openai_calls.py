@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from gemini_magic.backends.characters import whole
 from gemini_magic.errors import WireError
 from gemini_magic.types import MAX_TOKENS, FinishReason, Notice, Part, ToolCall, ToolCalled
 
@@ -102,7 +103,7 @@ class Calls:
             if not one.name:
                 yield Notice("the model called a function without saying which")
                 continue
-            arguments = one.arguments.strip() or "{}"
+            arguments = whole(one.arguments.strip()) or "{}"
             if reason == MAX_TOKENS and not (one.whole or arguments == "{}"):
                 yield Notice(f"a call of {one.name[:60]} was cut short: --max-output-tokens")
                 continue
@@ -110,7 +111,7 @@ class Calls:
             while unique in ids:
                 unique = f"{id}-{len(ids) + 1}"
             ids.add(unique)
-            call = ToolCall(one.name, arguments, unique)
+            call = ToolCall(whole(one.name), arguments, whole(unique))
             yield ToolCalled(call, Part(call=call, signature=one.signature))
 
 

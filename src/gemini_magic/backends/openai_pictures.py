@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
+from gemini_magic.media import HEAD, media_type
 from gemini_magic.types import Notice, Part, PartDone
 
 #: Bytes of the largest picture that is taken: a raw 4K one.
@@ -20,22 +21,14 @@ MAX_PICTURE = 32_000_000
 #: How many pictures one answer may name, and how many of them it may have us fetch.
 MAX_PICTURES, MAX_FETCHED = 64, 16
 
-_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-)
+#: The pictures that a browser draws.
+_DRAWN = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
 def picture(data: bytes) -> Part | None:
     """The bytes as a part, if they begin as a picture does that a browser draws."""
-    for signature, kind in _SIGNATURES:
-        if data.startswith(signature):
-            return Part(data=data, mime_type=kind)
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return Part(data=data, mime_type="image/webp")
-    return None
+    kind = media_type(data[:HEAD])
+    return Part(data=data, mime_type=kind) if kind in _DRAWN else None
 
 
 def from_base64(text: object) -> Part | str:

@@ -183,27 +183,34 @@ def _schema(schema: str, dialect: Dialect, body: dict[str, Any], notices: list[s
     body["response_format"] = {"type": "json_schema", "json_schema": named}
 
 
-#: Words of JSON schema that strict mode refuses.
-_LAX = {"allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas",
-        "patternProperties", "default"}  # fmt: skip
+#: Words of JSON schema that strict mode knows, and those that say what a value is.
+_STRICT = {"type", "anyOf", "$ref", "enum", "const", "properties", "required", "items", "$defs",
+           "additionalProperties", "title", "description", "pattern", "format", "minimum",
+           "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems",
+           "maxItems", "$schema"}  # fmt: skip
+_TYPED = {"type", "anyOf", "$ref", "enum", "const"}
+_FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
 
 
 def is_strict(schema: Any) -> bool:
-    """Whether OpenAI's strict mode takes it: every object closed, every property required.
+    """Whether OpenAI's strict mode takes it: every object closed, every property required, every
+    value of a type.
 
     Source: OpenAI's guide "Structured outputs", supported schemas.
     """
-    if isinstance(schema, Mapping):
-        # A property may have such a name, too; then strict mode is merely not asked for.
-        if not _LAX.isdisjoint(schema):
-            return False
-        if schema.get("type") == "object":
-            properties = schema.get("properties") or {}
-            if schema.get("additionalProperties") is not False:
-                return False
-            if set(schema.get("required") or ()) != set(properties):
-                return False
-        return all(is_strict(value) for value in schema.values())
-    if isinstance(schema, list):
-        return all(is_strict(value) for value in schema)
-    return True
+    if not isinstance(schema, Mapping) or not _STRICT.issuperset(schema):
+        return False
+    if _TYPED.isdisjoint(schema) or schema.get("format", "uuid") not in _FORMATS:
+        return False
+    properties, definitions = schema.get("properties") or {}, schema.get("$defs") or {}
+    kinds = schema.get("type")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if "object" in kinds and (
+        schema.get("additionalProperties") is not False
+        or set(schema.get("required") or ()) != set(properties)
+    ):
+        return False
+    if "array" in kinds and "items" not in schema:
+        return False
+    inner = [*properties.values(), *definitions.values(), *(schema.get("anyOf") or ())]
+    return all(map(is_strict, [*inner, *(schema[name] for name in ("items",) if name in schema)]))

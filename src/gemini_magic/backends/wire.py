@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -52,8 +52,6 @@ def wire_failures() -> Iterator[Progress]:
 #: Where the headers of the running task's request are noted, and whether it left this machine.
 _noted: ContextVar[list[Answered] | None] = ContextVar("gemini_magic_headers", default=None)
 _sent: ContextVar[list[str] | None] = ContextVar("gemini_magic_sent", default=None)
-#: The answers that this task's requests got, to be closed.
-_answers: ContextVar[list[Any] | None] = ContextVar("gemini_magic_answers", default=None)
 
 
 def noting_headers() -> list[Answered]:
@@ -102,54 +100,6 @@ async def note_headers(response: Any) -> None:
     noted = _noted.get()
     if noted is not None:
         noted.append(Answered(time.time(), _date(response.headers.get("date"))))
-
-
-@asynccontextmanager
-async def closing_answers() -> AsyncGenerator[None]:
-    """What ``limit_answer`` saw of this task's answers within it is closed at its end.
-
-    An SDK leaves that to the garbage collection, where its reader did not come to the end.
-    """
-    answers: list[Any] = []
-    _answers.set(answers)
-    try:
-        yield
-    finally:
-        _answers.set(None)
-        for answer in answers:
-            await answer.aclose()
-
-
-#: The most bytes of one line of an answer (a picture of 50 MB in Base64, and what is around it),
-#: and of a whole answer, unpacked.
-MAX_LINE, MAX_ANSWER = 70_000_000, 400_000_000
-
-
-async def limit_answer(response: Any) -> None:
-    """The HTTP library's hook: an answer that has no end is not taken into memory.
-
-    Counted is what comes out of the decompression, whether the SDK streams the answer or reads it
-    as a whole; more than the limits leaves as a ``WireError``.
-    """
-    read = response.aiter_bytes
-    if (answers := _answers.get()) is not None:
-        answers.append(response)
-
-    async def limited(chunk_size: int | None = None) -> AsyncGenerator[bytes]:
-        whole = line = 0
-        async with aclosing(read(chunk_size)) as chunks:
-            async for data in chunks:
-                whole += len(data)
-                end = data.rfind(b"\n")
-                line = line + len(data) if end < 0 else len(data) - end - 1
-                if whole > MAX_ANSWER or line > MAX_LINE:
-                    most = MAX_LINE if line > MAX_LINE else MAX_ANSWER
-                    raise WireError(
-                        "stream", detail=f"it has no end: {most // 10**6} MB were taken"
-                    )
-                yield data
-
-    response.aiter_bytes = limited
 
 
 def _date(text: str | None) -> float | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_magic.backends.base import Backend
+from gemini_magic.backends.characters import Halves
 from gemini_magic.backends.wire import noting_departure
 from gemini_magic.engine.admission import Admission, Terms, Ticket
 from gemini_magic.engine.connections import Connections
@@ -42,6 +43,7 @@ from gemini_magic.types import (
 
 if TYPE_CHECKING:
     from gemini_magic.engine.cache import Cache
+    from gemini_magic.engine.draft import Draft
     from gemini_magic.quota.settlement import Fate
 
 #: Seconds that the search for a mistyped model's nearest names may take.
@@ -70,12 +72,14 @@ class Outcome(NamedTuple):
 
 @dataclass(slots=True)
 class _Progress:
-    """How far an attempt has come."""
+    """How far an attempt has come; ``remarks`` are the notices about the answer itself."""
 
     ended: Ended | None = None
     spent: bool = False
     bytes: int = 0
     begun: bool = False
+    answered: bool = False
+    remarks: list[str] = field(default_factory=list)
 
 
 class Attempts:
@@ -111,7 +115,9 @@ class Attempts:
         """Store a finished answer for the next time; on any thread."""
         if self._cache is None or not reply.complete or reply.cached or reply.target is None:
             return
-        if _is_repeatable(run.draft.request):
+        # Some models search unasked; tomorrow's sources are others.
+        looked = bool(reply.citations or reply.queries)
+        if _is_repeatable(run.draft.request) and not looked:
             self._cache.keep(self._key(run, reply.target), reply)
 
     def _key(self, run: Run, target: Target) -> str:
@@ -169,7 +175,7 @@ class Attempts:
         if error is not None:
             return Outcome(error, CUT)
         reason = ended.finish_reason if ended else CUT
-        return Outcome(_judge(reason, run.draft.has_content, asked), reason)
+        return Outcome(_judge(reason, run.draft, progress.remarks, asked), reason)
 
     async def _enter(self, run: Run, target: Target, asked: Asked, terms: Terms) -> Ticket:
         if self._admission is None:
@@ -205,23 +211,32 @@ class Attempts:
             asyncio.timeout(timeout) as silence,
             aclosing(backend.stream(run.draft.asking, target.model)) as said,
         ):
-            gathering = Gathering()
+            gathering, halves = Gathering(), {TextDelta: Halves(), ThoughtDelta: Halves()}
             async for event in said:
                 silence.reschedule(loop_time() + timeout)
                 if isinstance(event, Answered):
+                    progress.answered = True
                     if self._admission is not None:
                         self._admission.answered(ticket, event)
+                elif isinstance(event, TextDelta | ThoughtDelta):
+                    if not (text := halves[type(event)].take(event.text)):
+                        continue
+                    run.emit(event if text == event.text else type(event)(text))
+                    progress.begun = True
+                    progress.bytes += len(text.encode())
+                    if await self._is_spent(ticket, progress.bytes):
+                        progress.spent = True
+                        return
+                    await gathering.pause()
                 elif isinstance(event, Ended):
                     progress.ended = event
+                    if half := halves[TextDelta].rest():
+                        run.emit(TextDelta(half))
                 else:
                     run.emit(event)
                     progress.begun = progress.begun or isinstance(event, PartDone | ToolCalled)
-                    if isinstance(event, TextDelta | ThoughtDelta):
-                        progress.bytes += len(event.text.encode("utf-8", "replace"))
-                        progress.begun = progress.begun or progress.bytes > 0
-                        if await self._is_spent(ticket, progress.bytes):
-                            progress.spent = True
-                            return
+                    if isinstance(event, Notice) and progress.answered:
+                        progress.remarks.append(event.text)
                     await gathering.pause()
 
     async def _is_spent(self, ticket: Ticket, streamed: int) -> bool:
@@ -284,8 +299,9 @@ def _spent(asked: Asked) -> QuotaExceeded:
     )
 
 
-def _judge(reason: str, has_content: bool, asked: Asked) -> GeminiMagicError | None:
+def _judge(reason: str, draft: Draft, remarks: list[str], asked: Asked) -> GeminiMagicError | None:
     """What to tell the user of an answer that ended without an error on the wire."""
+    has_content = draft.has_content
     if reason == CUT:
         return BackendError(
             f"{asked.label} ended the answer without saying that it was complete.",
@@ -293,6 +309,13 @@ def _judge(reason: str, has_content: bool, asked: Asked) -> GeminiMagicError | N
         )
     if reason in _HARMLESS and has_content:
         return None
+    if reason == STOP and draft.is_later_hop:
+        return None  # the functions' work was all that was wanted
+    if reason in _HARMLESS and remarks:
+        return BackendError(
+            f"{asked.label} sent nothing that can be shown: {remarks[-1].rstrip('.')}.",
+            "Run the cell again, or ask another model: -m MODEL",
+        )
     if reason in _HARMLESS:
         why = "all its tokens went into thinking" if reason == MAX_TOKENS else "nothing at all"
         return BackendError(

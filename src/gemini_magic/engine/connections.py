@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from gemini_magic import keys
 from gemini_magic.backends.base import Backend
 from gemini_magic.config import Backend as Service
 from gemini_magic.config import Config
-from gemini_magic.errors import MissingKey
+from gemini_magic.errors import BackendError, MissingKey
 from gemini_magic.quota.asked import Asked
 
 
@@ -70,6 +71,10 @@ class Connections:
         if known.turn.locked() or not known.warm.done():
             async with known.turn:  # who came first goes on first
                 await asyncio.wait([known.warm])
+        if isinstance(missing := known.warm.exception(), ImportError):
+            if self._open.get(name) is known:  # it may be installed by the next time
+                del self._open[name]
+            raise _missing_package(name, known.service.kind, missing)
         return opened
 
     def host(self, name: str) -> str:
@@ -81,6 +86,13 @@ class Connections:
         """Where the key of an open backend was found; empty where there is none."""
         known = self._open.get(name)
         return known.asked.key_from if known else ""
+
+    async def close(self) -> None:
+        """Close all connections; the next use of a backend opens it anew."""
+        opened, self._open = list(self._open.values()), {}
+        for one in opened:
+            with suppress(Exception):  # nobody can do anything about it now
+                await one.backend.aclose()
 
     def drop(self) -> None:
         """Forget the connections without closing them: they belong to another loop."""
@@ -106,6 +118,14 @@ def _backend(service: Service, key: keys.Key | None) -> Backend:
     from gemini_magic.backends.openai import OpenAIBackend
 
     return OpenAIBackend(base_url, secret)
+
+
+def _missing_package(name: str, service_kind: str, error: BaseException) -> BackendError:
+    package = "google-genai" if service_kind == "google" else "openai"
+    return BackendError(
+        f"{name} needs the package {package}, which cannot be imported ({error}).",
+        f"run: pip install --upgrade {package}",
+    )
 
 
 def _missing_key(service: Service) -> MissingKey:

@@ -61,6 +61,11 @@ class Draft:
         return bool(self._pieces)
 
     @property
+    def is_later_hop(self) -> bool:
+        """Whether the present hop was asked with what functions gave back."""
+        return bool(self._exchanged)
+
+    @property
     def has_content(self) -> bool:
         """Whether the present hop has brought anything but thoughts."""
         return any(map(bool, self.texts)) or any(isinstance(one, Part) for one in self._pieces)

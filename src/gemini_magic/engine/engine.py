@@ -7,6 +7,7 @@ import atexit
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a run may take, when the process ends, to close its connection and be logged.
 _LAST_WORDS = 10.0
+#: Seconds that connections have to be closed.
+_FAREWELL = 1.0
 #: Seconds after a run in which whoever asked has better use for the processor: to draw the answer.
 _DRAWN = 0.05
 
@@ -138,7 +141,7 @@ class Engine:
         self._submit(open_it())
 
     def close(self) -> None:
-        """Stop all runs; what they had is logged."""
+        """Stop all runs, and close all connections; what the runs had is logged."""
         if self._thread is None or not loop.is_current(self._thread):
             return  # a forked child: the runs are the parent's
         self._closing = True
@@ -147,6 +150,8 @@ class Engine:
             run.cancel()
         for run in runs:
             run.wait(_LAST_WORDS)
+        with suppress(Exception):
+            self._thread.submit(self.connections.close()).result(_FAREWELL)
         atexit.unregister(self.close)
 
     # --- on the loop's thread ---

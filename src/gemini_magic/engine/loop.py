@@ -1,4 +1,7 @@
-"""The one event loop on the one daemon thread that all runs of a process share."""
+"""The one event loop on the one daemon thread that all runs of a process share.
+
+Async functions of the user's have a second one: one that blocks it stops no answer.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,7 @@ class LoopThread:
 
 
 _current: LoopThread | None = None
+_functions: LoopThread | None = None
 _lock = ProcessLock()
 
 
@@ -54,10 +58,32 @@ def is_current(thread: LoopThread) -> bool:
     return thread is _current
 
 
+def for_functions() -> LoopThread:
+    """The loop on which async functions of the user's run."""
+    global _functions
+    with _lock:
+        if _functions is None:
+            _functions = LoopThread()
+        return _functions
+
+
+def leave(thread: LoopThread) -> None:
+    """Leave a loop of functions to the one that blocks it; the next ones get another loop."""
+    global _functions
+    with _lock:
+        if _functions is thread:
+            _functions = None
+
+
+def runs_functions(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether async functions of the user's run on this loop."""
+    return _functions is not None and loop is _functions.loop
+
+
 def _after_fork_in_child() -> None:
     """The parent's thread did not come along; its loop and connections stay the parent's."""
-    global _current
-    _current = None
+    global _current, _functions
+    _current = _functions = None
 
 
 if hasattr(os, "register_at_fork"):

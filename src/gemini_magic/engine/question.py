@@ -15,7 +15,7 @@ from gemini_magic.engine.schema import Misfit, Schema, repair
 from gemini_magic.engine.targets import choose
 from gemini_magic.engine.toolbox import Toolbox
 from gemini_magic.errors import BackendError, GeminiMagicError
-from gemini_magic.types import Cost, Message, Reply, Request, Target, digest
+from gemini_magic.types import MAX_TOKENS, Cost, Message, Reply, Request, Target, digest
 
 
 class Unfit(BackendError):
@@ -152,9 +152,11 @@ def parsed(reply: Reply, built: Built) -> tuple[Reply, GeminiMagicError | None]:
     try:
         return reply.replace(parsed=built.schema.read(reply.text)), None
     except Misfit as problem:
+        cut = reply.finish_reason == MAX_TOKENS
+        way = "Give it room: --max-output-tokens N" if cut else "Have it asked once more: --repair"
         return reply, Unfit(
             f"the answer does not fit the schema: {problem}",
-            "The reply is kept. Ask again, describe the fields, or ask a larger model.",
+            f"The reply is kept. {way}; or describe the fields, or ask a larger model.",
         )
 
 

@@ -7,10 +7,11 @@ import inspect
 import json
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gemini_magic.engine import loop
 from gemini_magic.errors import UsageError
 from gemini_magic.types import Part, Tool, ToolCall, ToolResult, ToolReturned, ToolUse
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Characters of a function's error that a model is told.
 _ERROR = 2_000
+#: Seconds after which a loop that does not answer is left to the function that blocks it.
+_PULSE = 1.0
 
 
 class _Said(NamedTuple):
@@ -66,8 +69,8 @@ class Toolbox:
     async def call(self, calls: Sequence[ToolCall], run: Run) -> tuple[Part, ...]:
         """The results of these calls, in their order. Fails only by being cancelled.
 
-        Async functions run on this loop, at the same time as each other; the others one after
-        another, in the thread of whoever polls the run, or in one of their own.
+        Async functions run on a loop of their own, at the same time as each other; the others one
+        after another, in the thread of whoever polls the run, or in one of their own.
         """
         uses: dict[int, ToolUse] = {}
 
@@ -105,26 +108,26 @@ class Toolbox:
             return _wrong(f"there is no function {call.name[:64]!r}; there are: "
                           f"{', '.join(self._functions)}")  # fmt: skip
         if function.is_async:
-            said = _begin(function, call)
-        else:
-            errand = Errand(lambda: _begin(function, call), self._timeout)
-            _hand_on(errand, run)
-            try:
-                said = await errand.result()
-            except NeverBegun:
-                return _wrong("it was not called: the notebook was busy with something else")
-            except TooLong:
-                return self._too_long()
-        return said if said.rest is None else await self._rest(said.rest)
-
-    async def _rest(self, rest: Awaitable[Any]) -> _Said:
-        """The end of what a function awaits. One that does not heed its end is left behind."""
-        task = asyncio.create_task(_awaited(rest))
+            return await self._elsewhere(_begun(function, call))
+        errand = Errand(lambda: _begin(function, call), self._timeout)
+        _hand_on(errand, run)
         try:
-            await asyncio.wait({task}, timeout=self._timeout)
-            return task.result() if task.done() else self._too_long()
+            said = await errand.result()
+        except NeverBegun:
+            return _wrong("it was not called: the notebook was busy with something else")
+        except TooLong:
+            return self._too_long()
+        return said if said.rest is None else await self._elsewhere(_awaited(said.rest))
+
+    async def _elsewhere(self, work: Coroutine[Any, Any, _Said]) -> _Said:
+        """What an async function gives. One that does not heed its end is left behind."""
+        future = (await _thread()).submit(work)
+        ended = asyncio.wrap_future(future)
+        try:
+            await asyncio.wait({ended}, timeout=self._timeout)
+            return ended.result() if ended.done() else self._too_long()
         finally:
-            task.cancel()
+            future.cancel()
 
     def _too_long(self) -> _Said:
         return _wrong(f"it took longer than {self._timeout:g} s")
@@ -160,6 +163,23 @@ def _begin(function: Function, call: ToolCall) -> _Said:
         if isinstance(error, KeyboardInterrupt) and main:
             raise  # the user's, or the end of the function's time
         return _failed(error)
+
+
+async def _thread() -> loop.LoopThread:
+    """The loop of async functions; a new one where a function blocks it."""
+    thread = loop.for_functions()
+    pulse = asyncio.wrap_future(thread.submit(asyncio.sleep(0)))
+    await asyncio.wait({pulse}, timeout=_PULSE)
+    if pulse.done():
+        return thread
+    pulse.cancel()
+    loop.leave(thread)
+    return loop.for_functions()
+
+
+async def _begun(function: Function, call: ToolCall) -> _Said:
+    said = _begin(function, call)
+    return said if said.rest is None else await _awaited(said.rest)
 
 
 async def _awaited(rest: Awaitable[Any]) -> _Said:

@@ -10,9 +10,10 @@ from typing import Any
 
 from gemini_magic.config import Config
 from gemini_magic.errors import UsageError
-from gemini_magic.notebook.tables import escaped, text_table
+from gemini_magic.notebook.tables import text_table
 from gemini_magic.quota.advice import Advice, LocalModel, Way, advise
 from gemini_magic.quota.usage import DayUse
+from gemini_magic.widgets.markup import FAINT, escaped
 
 #: Days of use that the advice rests on.
 DAYS = 30
@@ -33,7 +34,6 @@ _CELL = "text-align: left; vertical-align: top; white-space: normal; padding: 4p
 # Lab drops var() from an untrusted notebook's styles; the plain value before it stays, and has to
 # do in a light and in a dark theme.
 _LINE = "border-top: 1px solid #8a8a8a; border-top: 1px solid var(--jp-border-color2, #8a8a8a)"
-_FAINT = "color: #7a7a7a; color: var(--jp-ui-font-color2, #7a7a7a)"
 _PRE = (
     "margin: 0 0 6px 0; padding: 0; background: transparent; color: inherit; "
     "white-space: pre-wrap; overflow-wrap: anywhere"
@@ -90,7 +90,7 @@ def advice_text(advice: Advice, magic_name: str) -> str:
 def advice_html(advice: Advice, magic_name: str) -> str:
     """The advice as HTML with inline styles, everything escaped."""
     parts = [_div(advice.verdict, "font-weight: 600; margin: 0 0 4px 0")]
-    parts += [_div(note, f"{_FAINT}; font-size: 90%") for note in advice.notes]
+    parts += [_div(note, f"{FAINT}; font-size: 90%") for note in advice.notes]
     head = "".join(
         f'<th scope="col" style="{_CELL}">{_safe(way.title)}</th>' for way in advice.ways
     )
@@ -108,13 +108,13 @@ def advice_html(advice: Advice, magic_name: str) -> str:
 def _row(name: str, cells: Iterator[str]) -> str:
     style = f"{_CELL}; {_LINE}"
     inner = "".join(f'<td style="{style}; overflow-wrap: anywhere">{cell}</td>' for cell in cells)
-    head = f'<th scope="row" style="{style}; {_FAINT}; font-weight: 400">{name}</th>'
+    head = f'<th scope="row" style="{style}; {FAINT}; font-weight: 400">{name}</th>'
     return f'<tr style="background: transparent">{head}{inner}</tr>'
 
 
 def _blocks(way: Way, file: str, magic_name: str) -> str:
     return "".join(
-        _div(heading, f"{_FAINT}; font-size: 90%")
+        _div(heading, f"{FAINT}; font-size: 90%")
         + f'<pre style="{_PRE}"><code>{_safe(chr(10).join(lines))}</code></pre>'
         for heading, lines in _pasted(way, file, magic_name)
     )

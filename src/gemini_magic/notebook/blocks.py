@@ -5,6 +5,7 @@ All of it is a model's or a tool's word, and so escaped: tool calls, programs, s
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Sequence
@@ -12,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gemini_magic.notebook.sanitise import sanitise
-from gemini_magic.notebook.tables import escaped
 from gemini_magic.types import Citation, Code, CodeOutput, ToolCall, ToolUse
+from gemini_magic.widgets.markup import SMALL, escaped, readable
 
 #: Characters of a value that are shown; and of one within a line.
 _LONG, _SHORT = 4_000, 80
@@ -22,14 +23,12 @@ _LARGEST_JSON = 100_000
 #: Sources and queries that are listed.
 _MOST = 50
 
-_CONTROLS = {code: None for code in (*range(9), *range(11, 32), 127, *range(128, 160))}
 # No character that a browser and urlsplit would read differently.
 _ADDRESS = re.compile(r"https?://[^\s<>\"'`\\^{|}\x00-\x20\x7f-\x9f]+", re.I)
 _PRE = (
     "white-space: pre-wrap; overflow-wrap: anywhere; max-height: 24em; overflow: auto; "
     "margin: 2px 0 6px 1.2em; font-size: 90%"
 )
-_SMALL = "color: #757575; color: var(--jp-ui-font-color2, #757575); font-size: 85%"
 
 
 def thoughts_data(text: str) -> dict[str, Any]:
@@ -42,12 +41,12 @@ def thoughts_data(text: str) -> dict[str, Any]:
     }
 
 
-def tool_data(call: ToolCall, use: ToolUse | None, *, over: bool = False) -> dict[str, Any]:
-    """A call of a function, and what came of it; ``over``: nothing more will."""
+def tool_data(call: ToolCall, use: ToolUse | None, *, over: str = "") -> dict[str, Any]:
+    """A call of a function, and what came of it; ``over`` says why nothing more will."""
     name = _cut(_clean(call.name), _SHORT)
     shown = [("arguments", _laid_out(call.arguments))]
     if use is None:
-        state = "not run" if over else "running …"
+        state = over or "running …"
     else:
         state = f"{'failed' if use.result.failed else 'done'} in {use.seconds:.1f} s"
         shown.append(("error" if use.result.failed else "result", _laid_out(use.result.content)))
@@ -56,7 +55,7 @@ def tool_data(call: ToolCall, use: ToolUse | None, *, over: bool = False) -> dic
         summary += f"<strong>✗ {escaped(state)}</strong>"
     else:
         summary += escaped(state)
-    body = "".join(f'<div style="{_SMALL}">{word}</div>{_pre(value)}' for word, value in shown)
+    body = "".join(f'<div style="{SMALL}">{word}</div>{_pre(value)}' for word, value in shown)
     return {"text/plain": tool_line(call, use, state), "text/html": _folded(summary, body)}
 
 
@@ -84,8 +83,8 @@ def output_data(output: CodeOutput) -> dict[str, Any]:
     """What such a program printed."""
     text = _cut(_clean(output.text), _LONG)
     label = "the program failed" if output.failed else "the program's output"
-    html = f'<div style="{_SMALL}">{label}</div>{_pre(text)}'
-    return {"text/plain": f"[{label}]\n{text}", "text/html": html}
+    page = f'<div style="{SMALL}">{label}</div>{_pre(text)}'
+    return {"text/plain": f"[{label}]\n{text}", "text/html": page}
 
 
 def sources_data(citations: Sequence[Citation], queries: Sequence[str]) -> dict[str, Any] | None:
@@ -100,23 +99,23 @@ def sources_data(citations: Sequence[Citation], queries: Sequence[str]) -> dict[
         aside = "" if title in ("", host) else f" ({host})"
         lines.append(f"{number}. {title or host}{aside} {one.uri}")
         link = (
-            f'<a href="{_attribute(one.uri)}" target="_blank" rel="noopener noreferrer nofollow">'
+            f'<a href="{html.escape(one.uri)}" target="_blank" rel="noopener noreferrer nofollow">'
         )
         items.append(f"<li>{link}{escaped(title or host)}</a>{escaped(aside)}</li>")
     if (more := len(citations) - _MOST) > 0:
         lines.append(f"… {more} more sources in reply.citations")
         items.append(f"<li>… {more} more in reply.citations</li>")
-    html = ""
+    page = ""
     if items:
         lines.insert(0, "Sources:")
-        html = f'<div>Sources:</div><ol style="margin: 0 0 0 1.5em">{"".join(items)}</ol>'
+        page = f'<div>Sources:</div><ol style="margin: 0 0 0 1.5em">{"".join(items)}</ol>'
     if queries:
         asked = "Searched for: " + " · ".join(_cut(_line_of(one), 120) for one in queries[:_MOST])
         lines.append(asked)
-        html += f"<div>{escaped(asked)}</div>"
+        page += f"<div>{escaped(asked)}</div>"
     if not lines:
         return None
-    return {"text/plain": "\n".join(lines), "text/html": f'<div style="{_SMALL}">{html}</div>'}
+    return {"text/plain": "\n".join(lines), "text/html": f'<div style="{SMALL}">{page}</div>'}
 
 
 def host_of(address: str) -> str | None:
@@ -131,25 +130,16 @@ def host_of(address: str) -> str | None:
 
 
 def _folded(summary: str, body: str) -> str:
-    return (
-        f'<details><summary style="cursor: pointer; {_SMALL}">{summary}</summary>{body}</details>'
-    )
+    return f'<details><summary style="cursor: pointer; {SMALL}">{summary}</summary>{body}</details>'
 
 
 def _pre(text: str) -> str:
     return f'<pre style="{_PRE}">{escaped(text)}</pre>'
 
 
-def _attribute(text: str) -> str:
-    """For an attribute: there ``escaped`` would leave tags."""
-    import html
-
-    return html.escape(text)
-
-
 def _clean(text: str) -> str:
     """Without control characters and lone surrogates, which no message can hold."""
-    return text.translate(_CONTROLS).encode("utf-8", "replace").decode("utf-8")
+    return readable(text).encode("utf-8", "replace").decode("utf-8")
 
 
 def _line_of(text: str) -> str:

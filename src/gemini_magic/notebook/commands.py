@@ -230,14 +230,14 @@ def _cache(session: Session, words: list[str]) -> None:
 
 def _gallery(session: Session, words: list[str]) -> None:
     from gemini_magic.notebook import gallery_command
-    from gemini_magic.notebook.session import MEDIA_FOLDER
+    from gemini_magic.notebook.saving import FOLDER
 
     gallery_command.run(
         session.shell,
         session.gallery(),
         words,
         session.magic.name,
-        folder=Path(MEDIA_FOLDER),
+        folder=Path(FOLDER),
         widgets=bool(session.running_cell()[0]),
     )
 

@@ -11,14 +11,10 @@ from gemini_magic.cell import GeminiCell
 from gemini_magic.engine.question import parsed, start, with_notices
 from gemini_magic.engine.request import Built, build
 from gemini_magic.engine.run import Run
+from gemini_magic.engine.schema_frame import need_pandas
 from gemini_magic.engine.targets import choose
-from gemini_magic.errors import (
-    BackendError,
-    GeminiMagicError,
-    Interrupted,
-    MissingExtra,
-    UsageError,
-)
+from gemini_magic.errors import BackendError, GeminiMagicError, Interrupted, UsageError
+from gemini_magic.notebook.ask import FAREWELL
 from gemini_magic.notebook.compare_view import Column, view_for
 from gemini_magic.notebook.footer import dry_run, metadata
 from gemini_magic.types import CANCELLED, Reply, Target, digest
@@ -29,8 +25,6 @@ if TYPE_CHECKING:
     from gemini_magic.config import Config
     from gemini_magic.notebook.session import Session
 
-#: Seconds that interrupted runs have to close their connections before the cell ends without them.
-_FAREWELL = 0.2
 #: Seconds between two looks at the runs.
 _TICK = 0.02
 
@@ -89,8 +83,8 @@ def compare(session: Session, cell: GeminiCell) -> pd.DataFrame | None:
     for option, why in _SENSELESS.items():
         if cell.get(option) is not None:
             raise UsageError(f"--compare does not go with --{option}: {why}; nothing was sent.")
-    _need_pandas()
-    config = session.refresh()
+    need_pandas()
+    config = session.begin()
     targets = _targets(session, config, cell)
     chat, place = session.chat_of(cell)
     built = build(
@@ -117,19 +111,11 @@ def compare(session: Session, cell: GeminiCell) -> pd.DataFrame | None:
     if (name := cell.text("out")) is not None:
         session.namespace.bind({name: frame})
     if interrupted or not any(one.error is None for one in asked):
-        session.shell.displayhook.update_user_ns(frame)
+        session.bind(frame)
     if interrupted:
         raise Interrupted("you stopped it; what had come is kept in _.")
     _raise_if_all_failed(asked)
     return frame
-
-
-def _need_pandas() -> None:
-    try:
-        import pandas
-    except ImportError:
-        raise MissingExtra("pandas", "plot") from None
-    assert pandas
 
 
 def _targets(session: Session, config: Config, cell: GeminiCell) -> tuple[Target, ...]:
@@ -161,7 +147,7 @@ def _follow(asked: Sequence[_Asked], built: Built, view: Any) -> bool:
     except KeyboardInterrupt:
         for one in asked:
             one.run.cancel()
-        until = time.monotonic() + _FAREWELL
+        until = time.monotonic() + FAREWELL
         with suppress(KeyboardInterrupt):
             for one in asked:
                 one.run.wait(max(0.0, until - time.monotonic()))

@@ -12,13 +12,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from gemini_magic.notebook.display import PATIENCE, Output, readable, status_of
+from gemini_magic.notebook.display import MARKS, PATIENCE, Output, status_of
 from gemini_magic.notebook.footer import footer
-from gemini_magic.notebook.tables import escaped
 from gemini_magic.pictures import Unshowable, look, thumbnail
 from gemini_magic.types import (
-    CANCELLED,
-    CUT,
     Event,
     Part,
     PartDone,
@@ -28,9 +25,9 @@ from gemini_magic.types import (
     TextDelta,
     ToolCalled,
     ToolReturned,
-    Uploading,
     Waiting,
 )
+from gemini_magic.widgets.markup import SMALL, escaped, readable
 
 #: Seconds between two drawings of all columns.
 _LEAST = 0.1
@@ -38,9 +35,6 @@ _LEAST = 0.1
 _LONGEST = 50_000
 #: The edge of a thumbnail, in pixels.
 _THUMBNAIL = 320
-_MARKS = {CANCELLED: " … (interrupted)", CUT: " … (cut off)"}
-
-_GREY = "color: #757575; color: var(--jp-ui-font-color2, #757575); font-size: 85%"
 _RED = "color: #b71c1c; color: var(--jp-error-color1, #b71c1c)"
 _CELL = "vertical-align: top; text-align: left; white-space: normal; overflow-wrap: anywhere"
 _BODY = "white-space: pre-wrap; overflow-wrap: anywhere; max-height: 40em; overflow: auto"
@@ -86,8 +80,6 @@ class Column:
                     self._status = event
                 case Preview():
                     self._status = "making a picture …"
-                case Uploading(name, done, total):
-                    self._status = f"sending {name}, {100 * done // max(1, total)} % …"
                 case ToolCalled(call):
                     self._status = f"calls {call.name} …"
                 case ToolReturned(use):
@@ -115,8 +107,8 @@ class Column:
             text = self.reply.text
         if len(text) > _LONGEST:
             text = f"{text[:_LONGEST]}\n… ({len(text) - _LONGEST:,} characters more)"
-        mark = _MARKS.get(self.reply.finish_reason, "") if self.reply and text else ""
-        return readable(text) + mark
+        mark = MARKS.get(self.reply.finish_reason, "") if self.reply and text else ""
+        return readable(text) + (f" … {mark}" if mark else "")
 
     @property
     def foot(self) -> str:
@@ -223,12 +215,12 @@ def page(columns: Sequence[Column]) -> str:
     """All columns as one table."""
     heads = [
         f'<th style="{_CELL}">{escaped(one.target.model)}'
-        f'<div style="{_GREY}; font-weight: normal">{escaped(one.target.backend)}</div></th>'
+        f'<div style="{SMALL}; font-weight: normal">{escaped(one.target.backend)}</div></th>'
         for one in columns
     ]
     bodies = [f'<td style="{_CELL}">{one.html()}</td>' for one in columns]
     feet = [
-        f'<td style="{_CELL}"><div style="{_GREY}">{escaped(readable(one.foot))}</div></td>'
+        f'<td style="{_CELL}"><div style="{SMALL}">{escaped(readable(one.foot))}</div></td>'
         for one in columns
     ]
     rows = (f"<tr>{''.join(cells)}</tr>" for cells in (bodies, feet))
@@ -283,4 +275,4 @@ def _thumbnail(part: Part) -> str:
 
 
 def _line(text: str) -> str:
-    return f'<div style="{_GREY}">{escaped(readable(text))}</div>'
+    return f'<div style="{SMALL}">{escaped(readable(text))}</div>'

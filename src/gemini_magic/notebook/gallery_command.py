@@ -12,10 +12,11 @@ from gemini_magic.cell import GeminiCell
 from gemini_magic.errors import GeminiMagicError, UsageError
 from gemini_magic.notebook import saving
 from gemini_magic.notebook.players import shown
-from gemini_magic.notebook.tables import escaped, text_table
+from gemini_magic.notebook.tables import text_table
 from gemini_magic.option_table import OPTIONS
 from gemini_magic.pictures import MAX_BYTES, Unshowable, look, pil, thumbnail
 from gemini_magic.types import Part, Reply
+from gemini_magic.widgets.markup import escaped, readable
 
 if TYPE_CHECKING:
     from gemini_magic.widgets.gallery import Card
@@ -236,8 +237,6 @@ def _card(item: Item, *, draw: bool = True) -> Card:
 
 
 def _words(value: Any) -> str:
-    from gemini_magic.notebook.display import readable
-
     text = value if isinstance(value, str) else str(value)[:_SHORT]
     return " ".join(readable(text[: 10 * _SHORT].encode("utf-8", "replace").decode()).split())
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
-from gemini_magic.notebook.tables import escaped
 from gemini_magic.quota.rules import LEARNED, SEED, USER, Limit
 from gemini_magic.quota.usage import BucketUse, BudgetUse, Snapshot, WindowUse
 from gemini_magic.quota.windows import PACIFIC, WINDOWS, zone
+from gemini_magic.widgets.markup import FAINT, escaped
 
 #: Used shares from which on a meter warns.
 NEARLY = 0.8
@@ -317,7 +317,6 @@ def _problem(snapshot: Snapshot) -> str:
 
 # Lab drops var() from an untrusted notebook's styles; the plain value before it stays, and has to
 # do in a light and in a dark theme.
-_FAINT = "color: #7a7a7a; color: var(--jp-ui-font-color2, #7a7a7a)"
 _CELL = (
     "padding: 1px 14px 1px 0; border: none; text-align: left; vertical-align: middle; "
     "line-height: 1.4"
@@ -340,7 +339,7 @@ def meters_html(snapshot: Snapshot, now: float) -> str:
         lines = "".join(line for group in shown for line in _group(group))
         parts.append(f'<table style="{style}"><tbody>{lines}</tbody></table>')
         explained = "<br>".join(map(escaped, notes(snapshot, now)))
-        style = f"{_FAINT}; font-size: 85%; margin: 8px 0 0 0"
+        style = f"{FAINT}; font-size: 85%; margin: 8px 0 0 0"
         parts.append(f'<div style="{style}">{explained}</div>')
     elif not problem:
         parts.append(_div(EMPTY, ""))
@@ -351,14 +350,14 @@ def meters_html(snapshot: Snapshot, now: float) -> str:
 def _group(group: Group) -> Iterator[str]:
     title = f'<span style="font-weight: 600">{escaped(group.title)}</span>'
     if group.details:
-        title += f' <span style="{_FAINT}">· {escaped(group.details)}</span>'
+        title += f' <span style="{FAINT}">· {escaped(group.details)}</span>'
     if group.hint:
-        title += _div(group.hint, f"{_FAINT}; font-size: 90%; font-weight: 400")
+        title += _div(group.hint, f"{FAINT}; font-size: 90%; font-weight: 400")
     style = f"{_CELL}; padding: 8px 0 3px 0"
     yield _line([f'<th colspan="6" style="{style}; font-weight: 400">{title}</th>'])
     for name, also, meters in group.rows:
         if also:
-            also = _div(also, f"{_FAINT}; font-size: 85%; white-space: normal")
+            also = _div(also, f"{FAINT}; font-size: 85%; white-space: normal")
         short = "white-space: nowrap" if len(name) <= 32 else "overflow-wrap: anywhere"
         style = f"{_CELL}; vertical-align: top; min-width: 9em; {short}"
         head = (
@@ -376,11 +375,11 @@ def _cells(name: str, meter: Meter) -> Iterable[str]:
     number = f"{_CELL}; text-align: right; white-space: nowrap"
     weight = "; font-weight: 600" if critical else ""
     full = meter.share == 1
-    source = f"{_CELL}; {_FAINT}; white-space: nowrap" + (
+    source = f"{_CELL}; {FAINT}; white-space: nowrap" + (
         "" if meter.firm else "; font-style: italic"
     )
     for text, style in (
-        (meter.label, f"{_CELL}; {_FAINT}; white-space: nowrap"),
+        (meter.label, f"{_CELL}; {FAINT}; white-space: nowrap"),
         (None, _CELL),
         (meter.amount, number + weight),
         (meter.status, f"{_CELL}{weight if full else ''}"),

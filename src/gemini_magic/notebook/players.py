@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import base64
+import html
 from pathlib import Path
 from typing import Any
 
-from gemini_magic.notebook.tables import escaped
-from gemini_magic.pictures import Media, Unshowable, amount, look
+from gemini_magic.pictures import Media, Unshowable, amount, look, thumbnail
 from gemini_magic.types import Part
 
 #: Sound and film with more bytes than this are named, not put into the notebook.
 MAX_EMBEDDED = 10_000_000
 #: The longer side of a picture in the notebook, in CSS pixels.
 SIDE = 640
+#: A picture with more bytes than this is put into the notebook as small as it is shown there.
+_LARGEST = 4_000_000
 
 
 def media_data(
@@ -49,10 +51,12 @@ def _picture(seen: Media, label: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if seen.mime_type == "image/svg+xml":
         # As the source of an <img> it runs no script and loads nothing; inline it would.
         style = f"max-width: 100%; max-height: {SIDE}px"
-        html = f'<img style="{style}" alt="{escaped(label)}" src="{_url(seen)}">'
-        return {"text/html": html, "text/plain": label}, {}
-    data = {seen.mime_type: base64.b64encode(seen.data).decode("ascii"), "text/plain": label}
+        page = f'<img style="{style}" alt="{html.escape(label)}" src="{_url(seen)}">'
+        return {"text/html": page, "text/plain": label}, {}
     scale = SIDE / max(seen.width, seen.height)
+    if len(seen.data) > _LARGEST and (small := thumbnail(seen.data, SIDE)) is not None:
+        return {"image/png": base64.b64encode(small).decode("ascii"), "text/plain": label}, {}
+    data = {seen.mime_type: base64.b64encode(seen.data).decode("ascii"), "text/plain": label}
     if scale >= 1:
         return data, {}
     return data, {seen.mime_type: {"width": max(1, round(seen.width * scale))}}

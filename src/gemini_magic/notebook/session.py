@@ -1,43 +1,29 @@
-"""What a kernel knows between cells, and how one cell is asked, drawn and bound."""
+"""What a kernel knows between cells."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gemini_magic.cell import GeminiCell, subcommand
 from gemini_magic.config import Backend, Config
 from gemini_magic.engine.house import House
-from gemini_magic.engine.question import Question, put, targets_of, with_notices
-from gemini_magic.engine.request import build
-from gemini_magic.engine.run import POLL, Run
 from gemini_magic.engine.targets import choose
-from gemini_magic.errors import (
-    GeminiMagicError,
-    Interrupted,
-    UsageError,
-    did_you_mean,
-    sentence,
-)
-from gemini_magic.notebook import display
+from gemini_magic.errors import GeminiMagicError, UsageError, did_you_mean, sentence
+from gemini_magic.notebook.ask import ask
 from gemini_magic.notebook.chat import Conversation, Conversations, Place
-from gemini_magic.notebook.footer import dry_run, footer, metadata
+from gemini_magic.notebook.footer import footer
 from gemini_magic.notebook.namespace import Namespace
+from gemini_magic.notebook.notebook_view import draw_whole
 from gemini_magic.quota.prices import tier_is_free
-from gemini_magic.types import Reply, Request, digest, first_fence
+from gemini_magic.types import Reply, Request
 
 if TYPE_CHECKING:
     from gemini_magic.notebook.gallery_command import Album
     from gemini_magic.notebook.magics import GeminiMagic
 
-#: Seconds that an interrupted run has to close its connection before the cell ends without it.
-_FAREWELL = 0.2
-#: Where pictures, sound and film are kept.
-MEDIA_FOLDER = "gemini_outputs"
 _MODEL_NAME = re.compile(r"(?:models/)?(?:gemini|gemma)-[\w.-]+\Z")
 
 
@@ -52,7 +38,7 @@ class Session:
         self.last: Reply | None = None
         self.namespace = Namespace(self.shell.user_ns)
         self._told: set[str] = set()
-        self._streamed: tuple[int, list[Reply]] = (-1, [])
+        self._drawn: tuple[int, list[Reply]] = (-1, [])
         self._turns: tuple[str, int] = ("", 0)
         self._first: dict[str, str] = {}
         self._asked: set[tuple[str, str]] = set()
@@ -66,7 +52,7 @@ class Session:
         """``%%gemini``: ask, draw, and bind the reply to ``_`` and ``Out``."""
         reply = self._parsed(line, body)
         if reply is not None:
-            self._bind(reply)
+            self.bind(reply)
 
     def run_line(self, line: str) -> Any:
         """``%gemini``: a command, or a prompt whose reply is the value of the line."""
@@ -105,56 +91,7 @@ class Session:
             from gemini_magic.notebook.compare import compare
 
             return compare(self, cell)
-        return self._ask(cell)
-
-    def _ask(self, cell: GeminiCell) -> Reply | None:
-        config = self.refresh()
-        for notice in self._fresh(config.notices):
-            print(notice)
-        if cell.text("as") == "df":
-            from gemini_magic.engine.schema_frame import need_pandas
-
-            need_pandas()
-        chat, place = self.chat_of(cell)
-        history = chat.history(place) if chat else ()
-        if cell.flag("dry-run"):
-            built = build(cell, self.namespace.value, presets=config.generation, history=history)
-            print(dry_run(built, targets_of(self.engine, config, cell), config))
-            return None
-        question = put(
-            self.engine,
-            config,
-            cell,
-            self.namespace.value,
-            history=history,
-            may_replay=partial(self.may_replay, cell),
-        )
-        view = self._view(cell)
-        interrupted = not _follow(question.run, view)
-        if not interrupted and (again := question.corrected()) is not None:
-            view.close(question.run.reply, "this does not fit the schema; asked once more")
-            question, view = again, self._view(cell)
-            interrupted = not _follow(question.run, view)
-        reply, error = _outcome(question, interrupted)
-        if error is not None and not reply.parts:
-            view.abandon()
-            for notice in () if cell.flag("quiet") else reply.notices:
-                print(notice)  # what was asked on the way
-            raise error
-        reply = reply.replace(notices=(*reply.notices, *self._news(reply)))
-        if chat is not None and error is None and not interrupted:
-            turns = self._add_turn(chat, place, reply)
-            reply = reply.replace(notices=(*reply.notices, *turns))
-        self._conclude(cell, reply, view)
-        if interrupted or error is not None:
-            self._bind(reply)
-            if error is not None:
-                raise error
-            kept = "what had come is kept in _" if reply.parts else "nothing had come"
-            raise Interrupted(f"you stopped it; {kept}.")
-        if cell.text("as") == "code" and (code := first_fence(reply.text)) is not None:
-            self.shell.set_next_input(code)
-        return reply
+        return ask(self, cell)
 
     def gallery(self) -> Album:
         """What this session made that can be looked at or heard."""
@@ -164,40 +101,15 @@ class Session:
             self.album = Album()
         return self.album
 
-    def _view(self, cell: GeminiCell) -> display.View:
-        return display.view_for(
-            self.shell,
-            cell.text("as") or ("markdown" if cell.text("schema") is None else "json"),
-            quiet=cell.flag("quiet"),
-            remote_images=cell.flag("allow-remote-images"),
-        )
-
-    def _conclude(self, cell: GeminiCell, reply: Reply, view: display.View) -> None:
-        """Save the media of a reply, draw its end, and remember it."""
-        saved: Sequence[Path | None] = ()
-        if reply.media and not reply.cached:
-            from gemini_magic.notebook.saving import save
-
-            folder = Path(cell.text("save") or MEDIA_FOLDER)
-            done = save(reply, folder, prompt=cell.template, cell=cell.to_source())
-            saved = done.paths
-            self.gallery().add(reply, done, prompt=cell.template, cell=cell.to_source())
-            if done.problem:
-                reply = reply.replace(notices=(*reply.notices, done.problem))
-        frame = None
-        if cell.text("as") == "df" and reply.complete:
-            frame, problem = _frame_of(reply)
-            if problem:
-                reply = reply.replace(notices=(*reply.notices, problem))
+    def remember(self, reply: Reply, *, drawn: bool) -> None:
+        """Make it the last reply; if it was drawn, it is not drawn again in this execution."""
         self.last = reply
-        if not cell.flag("quiet"):
-            self._mark_streamed(reply)
-        told = metadata(reply, digest(cell.template))
-        view.close(reply, footer(reply, saved), told, saved=saved, frame=frame)
-        if (name := cell.text("out")) is not None:
-            self.namespace.bind({name: reply})
+        if drawn:
+            now = self.shell.execution_count
+            execution, before = self._drawn
+            self._drawn = (now, [*(before if execution == now else ()), reply])
 
-    def _add_turn(self, chat: Conversation, place: Place | None, reply: Reply) -> list[str]:
+    def add_turn(self, chat: Conversation, place: Place | None, reply: Reply) -> list[str]:
         """Make the reply a turn of the chat; what the user should know of it."""
         assert reply.request is not None
         self.chats.keep(chat)
@@ -207,7 +119,7 @@ class Session:
         turns = "1 later turn of the chat counts" if stale == 1 else f"{stale} later turns count"
         return [f"{turns} no more until run again"]
 
-    def _news(self, reply: Reply) -> tuple[str, ...]:
+    def news(self, reply: Reply) -> tuple[str, ...]:
         """Where the key came from, and what a free tier costs, with a backend's first reply."""
         target = reply.target
         if target is None or reply.cached:
@@ -239,6 +151,13 @@ class Session:
     def refresh(self) -> Config:
         """The configuration in force now, which the engine then uses too."""
         return self.house.refresh()
+
+    def begin(self) -> Config:
+        """``refresh`` for a cell that asks: what is to be known of the configuration is printed."""
+        config = self.refresh()
+        for notice in self._fresh(config.notices):
+            print(notice)
+        return config
 
     def key_source(self, service: Backend) -> str:
         """Where a service's key is; empty where it has none."""
@@ -282,21 +201,16 @@ class Session:
 
     # --- the notebook's mechanics ---
 
-    def _bind(self, reply: Any) -> None:
+    def bind(self, reply: Any) -> None:
         """Make the reply the cell's value (``_`` and ``Out``) without drawing it."""
         self.shell.displayhook.update_user_ns(reply)
 
     def display(self, reply: Reply) -> None:
         """Draw a reply that is the value of a cell, unless this execution drew it already."""
-        execution, drawn = self._streamed
+        execution, drawn = self._drawn
         if execution == self.shell.execution_count and any(one is reply for one in drawn):
             return
-        display.draw_whole(self.shell, reply, footer(reply))
-
-    def _mark_streamed(self, reply: Reply) -> None:
-        now = self.shell.execution_count
-        execution, drawn = self._streamed
-        self._streamed = (now, [*(drawn if execution == now else ()), reply])
+        draw_whole(self.shell, reply, footer(reply))
 
     def may_replay(self, cell: GeminiCell, request: Request) -> bool:
         """Whether a stored answer may stand in: the first time that a cell runs in this kernel.
@@ -332,42 +246,3 @@ class Session:
         count = count + 1 if before == execution else 0
         self._turns = (execution, count)
         return cell_id, count
-
-
-def _outcome(question: Question, interrupted: bool) -> tuple[Reply, BaseException | None]:
-    """The reply of a run that is over, and what is wrong with it, if anything is."""
-    if interrupted and question.run.error is None:
-        return with_notices(question.run.reply, question.built), None
-    try:
-        return question.reply(), None
-    except GeminiMagicError as problem:
-        return getattr(problem, "reply", None) or question.run.reply, problem
-
-
-def _frame_of(reply: Reply) -> tuple[Any, str]:
-    """An answer as a DataFrame, or why it is none."""
-    from gemini_magic.engine.schema_frame import frame
-
-    try:
-        return frame(reply.json if reply.parsed is None else reply.parsed), ""
-    except (ValueError, TypeError, RecursionError):
-        return None, "no table: the answer is not JSON (--schema makes it so)"
-
-
-def _follow(run: Run, view: display.View) -> bool:
-    """Draw a run until it is over; False if the user interrupted it."""
-    try:
-        while not run.over:
-            wait = view.delay()
-            if wait > 0:
-                run.wait(min(wait, POLL))
-                view.take(run.poll(0))
-            else:
-                view.take(run.poll(POLL))
-        return True
-    except KeyboardInterrupt:
-        run.cancel()
-        run.wait(_FAREWELL)
-        with suppress(KeyboardInterrupt):
-            view.take(run.poll(0))
-        return False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Collection, Sequence
 from typing import Any
+
+from gemini_magic.widgets.markup import escaped
 
 #: The characters of a cell that is kept on one line: names and dates break badly.
 _SHORT = 24
@@ -58,12 +59,3 @@ def html_table(
 
     body = "".join(line(row, "td") for row in rows)
     return f"<table><thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table>"
-
-
-def escaped(text: str) -> str:
-    """Text as HTML in which Lab sets no formulas: between two dollar signs it would see one.
-
-    MathJax looks for formulas in the text between two tags.
-    """
-    plain = html.escape(text)
-    return plain.replace("$", "<span>$</span>").replace("\\", "<span>\\</span>")

@@ -40,7 +40,8 @@ _TOO_LONG = re.compile(
 )
 _REFUSED = re.compile(
     r"content_filter|content_policy|content management policy|requires moderation|was flagged|"
-    r"PROHIBITED_CONTENT|Responsible AI practices|blocked due to safety",
+    r"PROHIBITED_CONTENT|Responsible AI practices|blocked due to safety|"
+    r"moderation_blocked|rejected by (?:the|our) safety system",
     re.I,
 )
 #: The windows of a day, what a window counts, and how people call it.

@@ -9,8 +9,13 @@ from typing import Any, NamedTuple
 
 import ipywidgets
 
+from gemini_magic.widgets.markup import SMALL, escaped
+
 #: Cards on a page: so many thumbnails are in memory at once, however many pictures there are.
 PAGE = 12
+
+# Lab drops var() from an untrusted notebook's styles; the colour before it stays.
+_BACKGROUND = "background: #f0f0f0; background: var(--jp-layout-color2, #f0f0f0)"
 
 
 class Card(NamedTuple):
@@ -115,28 +120,21 @@ def card_html(card: Card) -> str:
     """A card as HTML, all of it escaped: names and prompts may be anyone's."""
     picture = (
         '<div style="height: 150px; display: flex; align-items: center; justify-content: center;'
-        f' background: #f0f0f0; color: #616161">{_escaped(card.name)}</div>'
+        f' {_BACKGROUND}; {SMALL}">{escaped(card.name)}</div>'
     )
     if card.thumbnail is not None:
         url = f"data:image/png;base64,{base64.b64encode(card.thumbnail).decode('ascii')}"
         picture = (
             f'<img alt="{html.escape(card.prompt or card.name)}" src="{url}" style="width: 100%;'
-            ' height: 150px; object-fit: contain; background: #f0f0f0; display: block">'
+            f' height: 150px; object-fit: contain; {_BACKGROUND}; display: block">'
         )
     lines = "".join(
-        f'<div style="color: #757575; font-size: 85%">{_escaped(line)}</div>'
-        for line in (card.name, *card.details)
+        f'<div style="{SMALL}">{escaped(line)}</div>' for line in (card.name, *card.details)
     )
     return (
         '<div style="line-height: 1.35; overflow-wrap: anywhere; padding-top: 4px">'
-        f"{picture}<div>{_escaped(card.prompt)}</div>{lines}</div>"
+        f"{picture}<div>{escaped(card.prompt)}</div>{lines}</div>"
     )
-
-
-def _escaped(text: str) -> str:
-    """As HTML in which a front end sees no formulas: they begin and end within one text."""
-    plain = html.escape(text)
-    return plain.replace("$", "<span>$</span>").replace("\\", "<span>\\</span>")
 
 
 def _close(widget: Any) -> None:
