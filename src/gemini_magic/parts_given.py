@@ -21,7 +21,7 @@ _FETCHED, _SECONDS = 100_000_000, 120.0
 
 #: Addresses that Google's service reads by itself.
 #: Source: https://ai.google.dev/gemini-api/docs/video-understanding#youtube
-_YOUTUBE = re.compile(
+YOUTUBE = re.compile(
     r"https?://(?:(?:www\.|m\.)?youtube\.com/(?:watch\?|shorts/|live/)|youtu\.be/)\S", re.I
 )
 _WEB = re.compile(r"https?://", re.I)
@@ -65,7 +65,7 @@ def _headed(text: str, name: str) -> Part:
 
 def _address(text: str, words: str) -> Part | None:
     """What an address stands for; None for what is no address."""
-    if _YOUTUBE.match(text):
+    if YOUTUBE.match(text):
         return Part(uri=text, mime_type="video/mp4")
     if text.startswith("gs://"):
         kind = mimetypes.guess_type(text)[0]

@@ -1,0 +1,30 @@
+"""What an export has to be told by the face that starts it: rooms above ours know it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gemini_magic.cell import GeminiCell
+from gemini_magic.config import Config
+from gemini_magic.types import Target, Tool
+
+
+class Context(NamedTuple):
+    """The configuration in force, and the notebook's own ways to read a cell.
+
+    ``targets(cell, used)`` says who is asked, where the session chose ``used`` before; it raises
+    ``GeminiMagicError``. ``schema(text, evaluate)`` is the JSON schema that ``--schema`` stands
+    for, as JSON text, and ``tool(name, function)`` what a model is told of a function; both raise
+    whatever is wrong. ``transform`` rewrites our magics, called ``magic``, in a cell's lines.
+    ``folder`` is where the notebook is.
+    """
+
+    config: Config
+    targets: Callable[[GeminiCell, str | None], Sequence[Target]]
+    schema: Callable[[str, Callable[[str], Any]], str]
+    tool: Callable[[str, Callable[..., Any]], Tool]
+    transform: Callable[[list[str]], list[str]]
+    folder: Path
+    magic: str = "gemini"

@@ -1,0 +1,157 @@
+"""Helpers of scripts that ask an OpenAI-compatible service by openai."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from openai import OpenAI
+
+from gemini_magic.convert.helpers.common import Media, Reply, called, data_url, wav
+
+Message = dict[str, Any]
+
+
+def ask_openai(
+    client: OpenAI,
+    model: str,
+    prompt: str | list[str | Media],
+    settings: Mapping[str, Any] | None = None,
+    *,
+    instructions: list[Message] | None = None,
+    history: list[Message] | None = None,
+    quiet: bool = False,
+) -> Reply:
+    """Ask, print the answer as it comes, and add both to the history.
+
+    ``settings`` are further arguments of ``client.chat.completions.create``; ``instructions`` are
+    messages that go before the history.
+    """
+    question = {"role": "user", "content": openai_content(prompt)}
+    reply = Reply()
+    messages = [*(instructions or []), *(history or []), question]
+    stream_openai(client, model, messages, settings or {}, reply, quiet)
+    if history is not None:
+        history.append(question)
+        if reply.text:
+            history.append({"role": "assistant", "content": reply.text})
+    return reply
+
+
+def ask_openai_with_functions(
+    client: OpenAI,
+    model: str,
+    prompt: str | list[str | Media],
+    settings: Mapping[str, Any],
+    functions: Mapping[str, Callable[..., Any]],
+    *,
+    instructions: list[Message] | None = None,
+    history: list[Message] | None = None,
+    quiet: bool = False,
+    hops: int = 8,
+) -> Reply:
+    """Ask, call the functions that the model wants called, and ask again with their results."""
+    exchanged: list[Message] = [{"role": "user", "content": openai_content(prompt)}]
+    before = [*(instructions or []), *(history or [])]
+    for hop in range(hops + 1):
+        reply = Reply()
+        calls = stream_openai(client, model, [*before, *exchanged], settings, reply, quiet)
+        if not calls or hop == hops:
+            break
+        said = {"role": "assistant", "content": reply.text or None, "tool_calls": calls}
+        exchanged.append(said)
+        for call in calls:
+            name = call["function"]["name"]
+            try:
+                arguments = json.loads(call["function"]["arguments"])
+            except ValueError as error:
+                arguments, value = None, f"wrong arguments: no JSON: {error}"
+            if arguments is not None:
+                value, _ = called(functions.get(name), name, arguments)
+            content = json.dumps(value, ensure_ascii=False)
+            exchanged.append({"role": "tool", "tool_call_id": call["id"], "content": content})
+    if history is not None:
+        history += exchanged
+        if reply.text:
+            history.append({"role": "assistant", "content": reply.text})
+    return reply
+
+
+def stream_openai(
+    client: OpenAI,
+    model: str,
+    messages: list[Message],
+    settings: Mapping[str, Any],
+    reply: Reply,
+    quiet: bool,
+) -> list[Message]:
+    """Ask once; the calls of functions that the answer wants."""
+    calls: dict[int, Message] = {}
+    sound = b""
+    sent: Any = messages
+    options: Any = settings
+    chunks: Any = client.chat.completions.create(
+        model=model, messages=sent, stream=True, stream_options={"include_usage": True}, **options
+    )
+    for chunk in chunks:
+        for choice in chunk.choices or []:
+            delta = choice.delta
+            if choice.finish_reason:
+                reply.finish_reason = FINISHED.get(choice.finish_reason, "OTHER")
+            audio = getattr(delta, "audio", None) or {}
+            sound += base64.b64decode(audio.get("data") or "")
+            for text in (delta.content, delta.refusal, audio.get("transcript")):
+                if text:
+                    reply.text += text
+                    if not quiet:
+                        print(text, end="", flush=True)
+            for picture in getattr(delta, "images", None) or []:
+                head, _, data = picture["image_url"]["url"].partition(";base64,")
+                kind = head.removeprefix("data:")
+                reply.media.append(Media(kind, base64.b64decode(data)))
+            for piece in delta.tool_calls or []:
+                empty = {"name": "", "arguments": ""}
+                new: Message = {"id": "", "type": "function", "function": empty}
+                call = calls.setdefault(piece.index, new)
+                call["id"] = call["id"] or piece.id or f"call_{len(calls)}"
+                call["function"]["name"] += (piece.function and piece.function.name) or ""
+                arguments = (piece.function and piece.function.arguments) or ""
+                call["function"]["arguments"] += arguments
+                if extra := getattr(piece, "extra_content", None):
+                    call["extra_content"] = extra
+    if sound:
+        reply.media.append(Media("audio/wav", wav(sound)))
+    if not quiet and reply.text:
+        print()
+    for call in calls.values():
+        call["function"]["arguments"] = call["function"]["arguments"].strip() or "{}"
+    return list(calls.values())
+
+
+#: Google's words for why an answer ended.
+FINISHED = {"stop": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
+
+
+def openai_content(prompt: str | list[str | Media]) -> str | list[Message]:
+    """A prompt as the content of a message."""
+    if isinstance(prompt, str):
+        return prompt
+    if all(isinstance(one, str) for one in prompt):
+        return "".join(map(str, prompt))
+    content: list[Message] = []
+    for one in prompt:
+        if isinstance(one, str):
+            content.append({"type": "text", "text": one})
+        elif one.mime_type.startswith("image/"):
+            url = {"url": one.uri or data_url(one)}
+            content.append({"type": "image_url", "image_url": url})
+        elif one.mime_type.startswith("audio/"):
+            form = {"mpeg": "mp3", "x-wav": "wav"}.get(one.mime_type[6:], one.mime_type[6:])
+            sound = {"data": base64.b64encode(one.data).decode(), "format": form}
+            content.append({"type": "input_audio", "input_audio": sound})
+        else:
+            file = {"filename": one.name or "file.pdf", "file_data": data_url(one)}
+            content.append({"type": "file", "file": file})
+    return content

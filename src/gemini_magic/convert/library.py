@@ -1,0 +1,173 @@
+"""Takes out of ``helpers`` what a script uses: its text, what that needs, and what it imports."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+_OURS = "gemini_magic.convert.helpers."
+#: In the order in which a script has them.
+_MODULES = ("common", "genai", "openai")
+
+
+class Import(NamedTuple):
+    """``import module``, or ``from module import name``; ``alias`` is what it is called here."""
+
+    module: str
+    name: str = ""
+    alias: str = ""
+
+    @property
+    def origin(self) -> str:
+        return f"{self.module}.{self.name}" if self.name else self.module
+
+    @property
+    def known_as(self) -> str:
+        return self.alias or self.name or self.module.partition(".")[0]
+
+
+class Helper(NamedTuple):
+    """One definition: its text, the names of helpers that it uses, and its imports."""
+
+    name: str
+    source: str
+    uses: frozenset[str]
+    imports: frozenset[Import]
+
+
+@functools.cache
+def helpers() -> Mapping[str, Helper]:
+    """All helpers by name, in the order in which they have to stand."""
+    found: dict[str, Helper] = {}
+    folder = Path(__file__).parent / "helpers"
+    for module in _MODULES:
+        source = (folder / f"{module}.py").read_text("utf-8")
+        tree = ast.parse(source)
+        imports = {one.known_as: one for one in _imports(tree)}
+        own = {name for node in tree.body for name in _defined(node)}
+        for node in tree.body:
+            for name in _defined(node):
+                used = {
+                    one.id for one in ast.walk(node) if isinstance(one, ast.Name) and one.id != name
+                }
+                shared = {
+                    one for one in used & set(imports) if imports[one].module.startswith(_OURS)
+                }
+                taken = {imports[one] for one in used & set(imports) - shared}
+                text = _text(source, node)
+                found[name] = Helper(name, text, frozenset(used & own | shared), frozenset(taken))
+    return found
+
+
+def closure(names: Iterable[str]) -> list[Helper]:
+    """These helpers and all that they use, in the order in which they have to stand."""
+    todo, needed = list(names), set[str]()
+    while todo:
+        if (name := todo.pop()) not in needed:
+            needed.add(name)
+            todo += helpers()[name].uses
+    return [helper for name, helper in helpers().items() if name in needed]
+
+
+def renamed(source: str, names: Mapping[str, str]) -> str:
+    """Definitions in which some global names are others; attributes keep theirs."""
+    if not names:
+        return source
+    from gemini_magic.convert.pytext import edited
+    from gemini_magic.convert.reading import Places
+
+    changes = []
+    at = Places(source)
+    tree = ast.parse(source)
+    fields = {
+        one.target
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for one in node.body
+        if isinstance(one, ast.AnnAssign)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in names and node not in fields:
+            changes.append((at.span(node), names[node.id]))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names:
+            start = source.index(node.name, at.span(node)[0] + 4)
+            changes.append(((start, start + len(node.name)), names[node.name]))
+    return edited(source, changes)
+
+
+def import_block(imports: Iterable[Import]) -> str:
+    """Import statements as isort and ruff want them: standard library first, then the others."""
+    blocks: list[str] = []
+    wanted = set(imports)
+    for standard in (True, False):
+        rows = [one for one in wanted if (_top(one) in sys.stdlib_module_names) is standard]
+        lines = sorted(
+            f"import {one.module}" + (f" as {one.alias}" if one.alias else "")
+            for one in rows
+            if not one.name
+        )
+        for module in sorted({one.module for one in rows if one.name}):
+            names = sorted((one for one in rows if one.module == module and one.name), key=_order)
+            together = [one.name for one in names if not one.alias]
+            done = False
+            for one in names:  # isort keeps those with an alias apart
+                if one.alias:
+                    lines.append(f"from {module} import {one.name} as {one.alias}")
+                elif not done:
+                    done = True
+                    lines.append(_from(module, together))
+        if lines:
+            blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _from(module: str, names: list[str]) -> str:
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= 88:
+        return line
+    return f"from {module} import (\n    " + ",\n    ".join(names) + ",\n)"
+
+
+def _top(one: Import) -> str:
+    return one.module.partition(".")[0]
+
+
+def _order(one: Import) -> tuple[int, str]:
+    """Constants, then classes, then the rest."""
+    kind = 0 if one.name.isupper() and len(one.name) > 1 else 1 if one.name[0].isupper() else 2
+    return kind, one.name
+
+
+def _imports(tree: ast.Module) -> Iterable[Import]:
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            for one in node.names:
+                yield Import(one.name, "", one.asname or "")
+        elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            for one in node.names:
+                yield Import(node.module or "", one.name, one.asname or "")
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return [name]
+    return []
+
+
+def _text(source: str, node: ast.stmt) -> str:
+    """A definition with its decorators and the comments right above it."""
+    lines = source.split("\n")
+    decorators = getattr(node, "decorator_list", [])
+    start = min([node.lineno, *(one.lineno for one in decorators)]) - 1
+    while start and lines[start - 1].startswith("#"):
+        start -= 1
+    text = "\n".join(lines[start : node.end_lineno])
+    return text.replace("  # noqa: N802", "").replace("  # noqa: N801", "").replace("#: ", "# ")

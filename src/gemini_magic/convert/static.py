@@ -1,0 +1,353 @@
+"""The types and signatures that a notebook's code writes down, made without running that code.
+
+A schema or a function's declaration has to be the one that the notebook sends, and the notebook's
+code is not ours to run. So its classes and signatures are made anew from the syntax tree, as far
+as they are built of well-known types and literals; of all else nothing is known.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from gemini_magic.convert.steps import Code
+
+#: What may be used of which module.
+_ALLOWED: dict[str, frozenset[str]] = {
+    "typing": frozenset(
+        {"Any", "Optional", "Union", "Literal", "List", "Dict", "Tuple", "Set", "Annotated",
+         "TypedDict", "NamedTuple", "Required", "NotRequired", "Sequence", "Mapping", "Iterable"}
+    ),
+    "typing_extensions": frozenset(
+        {"Any", "Literal", "Annotated", "TypedDict", "Required", "NotRequired"}
+    ),
+    "collections.abc": frozenset({"Sequence", "Mapping", "Iterable"}),
+    "enum": frozenset({"Enum", "IntEnum", "StrEnum"}),
+    "pydantic": frozenset({"BaseModel", "Field"}),
+    "dataclasses": frozenset({"dataclass", "field"}),
+    "datetime": frozenset({"date", "datetime", "time", "timedelta"}),
+    "decimal": frozenset({"Decimal"}),
+    "uuid": frozenset({"UUID"}),
+}  # fmt: skip
+_BUILTINS = frozenset({"str", "int", "float", "bool", "list", "dict", "tuple", "set", "bytes",
+                       "frozenset", "object"})  # fmt: skip
+#: Decorators that leave a signature as it is.
+_HARMLESS = frozenset({"cache", "lru_cache", "staticmethod"})
+_DEEPEST = 20
+
+
+class Unknown(Exception):
+    """Something cannot be told from the code alone; the message says what."""
+
+
+class Static:
+    """What the code says up to some place; ``add`` goes on to the next."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, ast.AST] = {}
+        self._imports: dict[str, str] = {}
+        self._made: dict[str, Any] = {}
+        self._making: list[str] = []
+
+    def add(self, code: Code) -> None:
+        """Take in the code's definitions at its top level."""
+        for node in code.tree.body:
+            match node:
+                case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                    self._define(name, node)
+                case ast.AsyncFunctionDef(name=name):
+                    self._define(name, node)
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    self._define(name, value)
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    self._define(name, value)
+                case ast.Import(names=names):
+                    for one in names:
+                        self._import(one.asname or one.name, one.name)
+                case ast.ImportFrom(module=str(module), names=names):
+                    for one in names:
+                        self._import(one.asname or one.name, f"{module}.{one.name}")
+
+    def is_async(self, name: str) -> bool:
+        return isinstance(self._nodes.get(name), ast.AsyncFunctionDef)
+
+    def value(self, expression: str) -> Any:
+        """The type, or JSON value, that an expression stands for. Raises ``Unknown``."""
+        return self._guarded(lambda: self._type(ast.parse(expression, mode="eval").body))
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """A function with the signature and the docstring of the notebook's. Raises ``Unknown``."""
+        node = self._nodes.get(name)
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            raise Unknown(f"{name} is not defined by a def in a cell of its own level")
+        made: Callable[..., Any] = self._guarded(lambda: self._function(node))
+        return made
+
+    def _guarded(self, make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except Unknown:
+            raise
+        except Exception as error:  # pydantic's and typing's own, about what is no type
+            raise Unknown(f"{type(error).__name__}: {str(error)[:120]}") from None
+        finally:
+            self._making.clear()
+
+    def _define(self, name: str, node: ast.AST) -> None:
+        self._nodes[name] = node
+        self._made.clear()
+
+    def _import(self, name: str, origin: str) -> None:
+        self._imports[name] = origin
+        self._nodes.pop(name, None)
+        self._made.clear()
+
+    # --- names ---
+
+    def _named(self, name: str) -> Any:
+        if name in self._made:
+            return self._made[name]
+        node = self._nodes.get(name)
+        if node is not None:
+            if name in self._making or len(self._making) > _DEEPEST:
+                raise Unknown(f"{name} goes round in circles")
+            self._making.append(name)
+            made = self._class(node) if isinstance(node, ast.ClassDef) else self._type(node)
+            self._making.pop()
+            self._made[name] = made
+            return made
+        if name in self._imports:
+            return self._imported(self._imports[name])
+        if name in _BUILTINS:
+            return getattr(builtins, name)
+        raise Unknown(f"{name} is not known")
+
+    def _imported(self, origin: str) -> Any:
+        module, _, name = origin.rpartition(".")
+        if name not in _ALLOWED.get(module, ()):
+            raise Unknown(f"{origin} is not looked at")
+        import importlib
+
+        return getattr(importlib.import_module(module), name)
+
+    # --- types ---
+
+    def _type(self, node: ast.AST) -> Any:
+        match node:
+            case ast.Constant(value=None):
+                return None
+            case ast.Constant(value=str(text)):
+                if text in self._making:
+                    import typing
+
+                    return typing.ForwardRef(text)
+                return self._type(ast.parse(text, mode="eval").body)
+            case ast.Name(id=name):
+                if name in self._making and name in self._nodes:
+                    import typing
+
+                    return typing.ForwardRef(name)
+                return self._named(name)
+            case ast.Attribute(value=ast.Name(id=module), attr=name):
+                return self._imported(f"{self._imports.get(module, '')}.{name}")
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                import typing
+
+                return typing.Union[self._type(left), self._type(right)]  # noqa: UP007
+            case ast.Subscript(value=base, slice=inner):
+                return self._generic(self._type(base), inner)
+            case ast.Dict() | ast.List():
+                return ast.literal_eval(node)
+        raise Unknown(f"{ast.unparse(node)[:40]} is not looked at")
+
+    def _generic(self, base: Any, inner: ast.expr) -> Any:
+        import typing
+
+        parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+        if base is typing.Literal:
+            given = tuple(self._default(one) for one in parts)
+            return typing.Literal[given]
+        if base is typing.Annotated:
+            first, *rest = parts
+            return typing.Annotated[(self._type(first), *map(self._default, rest))]
+        made = tuple(
+            ... if isinstance(one, ast.Constant) and one.value is ... else self._type(one)
+            for one in parts
+        )
+        if base in (list, set, frozenset, tuple, dict) or base in _generics():
+            plain = {list: typing.List, dict: typing.Dict, set: typing.Set}  # noqa: UP006
+            base = plain.get(base, base) if any(_is_forward(one) for one in made) else base
+            return base[made if len(made) > 1 or base is tuple else made[0]]
+        raise Unknown("a generic type of the notebook's own")
+
+    def _default(self, node: ast.expr) -> Any:
+        """A literal, a member of an enum, or what ``Field`` says."""
+        match node:
+            case ast.Call(func=function, args=args, keywords=keywords):
+                import dataclasses
+
+                import pydantic
+
+                called = self._type(function)
+                if called not in (pydantic.Field, dataclasses.field):
+                    raise Unknown(f"{ast.unparse(node)[:40]} is not looked at")
+                given = {str(one.arg): self._default(one.value) for one in keywords}
+                return called(*map(self._default, args), **given)
+            case ast.Attribute(value=ast.Name(id=name), attr=member) if name in self._nodes:
+                import enum
+
+                kind = self._named(name)
+                if isinstance(kind, enum.EnumMeta):
+                    return kind[member]
+            case ast.Name(id="list" | "dict" | "set" as name) if name not in self._nodes:
+                return getattr(builtins, name)
+        try:
+            return ast.literal_eval(node)
+        except (ValueError, TypeError, RecursionError):
+            raise Unknown(f"{ast.unparse(node)[:40]} is no literal") from None
+
+    # --- classes ---
+
+    def _class(self, node: ast.ClassDef) -> Any:
+        import enum
+        import typing
+
+        import pydantic
+
+        made: Any
+        bases = tuple(self._type(base) for base in node.bases)
+        doc = ast.get_docstring(node, clean=False)
+        decorators = [ast.unparse(one).partition("(")[0] for one in node.decorator_list]
+        keywords = {str(one.arg): ast.literal_eval(one.value) for one in node.keywords}
+        if not bases and len(decorators) == 1 and decorators[0].endswith("dataclass"):
+            return self._dataclass(node, doc)
+        if decorators or not bases:
+            raise Unknown(f"the class {node.name} is of no well-known kind")
+        if isinstance(bases[-1], enum.EnumMeta):
+            return self._enum(node, bases, doc)
+        if bases[0] is typing.NamedTuple:
+            fields = self._fields(node)
+            if any(default is not inspect.Parameter.empty for _, default in fields.values()):
+                raise Unknown(f"{node.name} has defaults")
+            make: Any = typing.NamedTuple
+            made = make(node.name, [(n, hint) for n, (hint, _) in fields.items()])
+        elif len(bases) == 1 and getattr(bases[0], "__name__", "") == "TypedDict":
+            import typing_extensions
+
+            fields = self._fields(node)
+            make = typing_extensions.TypedDict
+            made = make(node.name, {n: hint for n, (hint, _) in fields.items()}, **keywords)
+        elif len(bases) == 1 and isinstance(bases[0], type) and issubclass(
+            bases[0], pydantic.BaseModel
+        ):  # fmt: skip
+            if keywords:
+                raise Unknown(f"{node.name} is configured")
+            given: dict[str, Any] = {
+                name: (hint, ... if default is inspect.Parameter.empty else default)
+                for name, (hint, default) in self._fields(node).items()
+            }
+            made = pydantic.create_model(node.name, __base__=bases[0], __doc__=doc, **given)
+        else:
+            raise Unknown(f"the class {node.name} is of no well-known kind")
+        made.__doc__ = doc
+        return made
+
+    def _fields(self, node: ast.ClassDef) -> dict[str, tuple[Any, Any]]:
+        fields: dict[str, tuple[Any, Any]] = {}
+        for one in node.body:
+            match one:
+                case ast.AnnAssign(target=ast.Name(id=name), annotation=hint, value=value):
+                    default = inspect.Parameter.empty if value is None else self._default(value)
+                    fields[name] = self._type(hint), default
+                case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.FunctionDef():
+                    pass
+                case _:
+                    raise Unknown(f"{node.name} holds more than fields")
+        return fields
+
+    def _enum(self, node: ast.ClassDef, bases: tuple[Any, ...], doc: str | None) -> Any:
+        import types
+
+        members: dict[str, Any] = {}
+        for one in node.body:
+            match one:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    members[name] = ast.literal_eval(value)
+                case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.FunctionDef():
+                    pass
+                case _:
+                    raise Unknown(f"{node.name} holds more than members")
+
+        def fill(namespace: dict[str, Any]) -> None:
+            for name, value in members.items():
+                namespace[name] = value
+
+        made = types.new_class(node.name, bases, {}, fill)
+        if doc is not None:
+            made.__doc__ = doc
+        return made
+
+    def _dataclass(self, node: ast.ClassDef, doc: str | None) -> Any:
+        import dataclasses
+
+        fields: list[Any] = [
+            (name, hint) if default is inspect.Parameter.empty else (name, hint, default)
+            for name, (hint, default) in self._fields(node).items()
+        ]
+        made = dataclasses.make_dataclass(node.name, fields)
+        made.__doc__ = doc if doc is not None else made.__doc__
+        return made
+
+    # --- functions ---
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Callable[..., Any]:
+        for decorator in node.decorator_list:
+            if ast.unparse(decorator).partition("(")[0].rpartition(".")[2] not in _HARMLESS:
+                raise Unknown(f"{node.name} is decorated")
+        empty, kinds = inspect.Parameter.empty, inspect.Parameter
+        given = node.args
+        made: list[inspect.Parameter] = []
+        plain = [*given.posonlyargs, *given.args]
+        defaults: list[ast.expr | None] = [None] * (len(plain) - len(given.defaults))
+        defaults += given.defaults
+        rows = [
+            *((arg, default, kinds.POSITIONAL_ONLY if arg in given.posonlyargs
+               else kinds.POSITIONAL_OR_KEYWORD)
+              for arg, default in zip(plain, defaults, strict=True)),
+            *([(given.vararg, None, kinds.VAR_POSITIONAL)] if given.vararg else []),
+            *((arg, default, kinds.KEYWORD_ONLY)
+              for arg, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)),
+            *([(given.kwarg, None, kinds.VAR_KEYWORD)] if given.kwarg else []),
+        ]  # fmt: skip
+        for arg, default, kind in rows:
+            value = empty if default is None else self._default(default)
+            hint = empty if arg.annotation is None else self._type(arg.annotation)
+            made.append(kinds(arg.arg, kind, default=value, annotation=hint))
+
+        def stub(*args: Any, **kwargs: Any) -> None:
+            raise NotImplementedError
+
+        stub.__name__ = node.name
+        stub.__doc__ = ast.get_docstring(node, clean=False)
+        stub.__signature__ = inspect.Signature(made)  # type: ignore[attr-defined]
+        return stub
+
+
+def _generics() -> tuple[Any, ...]:
+    import collections.abc
+    import typing
+
+    return (
+        typing.Optional, typing.Union, typing.List, typing.Dict, typing.Tuple, typing.Set,  # noqa: UP006
+        typing.Sequence, typing.Mapping, typing.Iterable, typing.Required, typing.NotRequired,
+        collections.abc.Sequence, collections.abc.Mapping, collections.abc.Iterable,
+    )  # fmt: skip
+
+
+def _is_forward(made: Any) -> bool:
+    import typing
+
+    return isinstance(made, typing.ForwardRef)
