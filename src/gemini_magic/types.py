@@ -364,6 +364,12 @@ class Cost(NamedTuple):
     paid: int
     listed: int
 
+    def plus(self, other: Cost | None) -> Cost:
+        """Both together; what nobody knows (None) counts as nothing."""
+        if other is None:
+            return self
+        return Cost(self.paid + other.paid, self.listed + other.listed)
+
 
 class Citation(NamedTuple):
     """A source that an answer names. ``title`` may be empty; ``uri`` is as the service gave it."""

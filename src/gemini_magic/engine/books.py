@@ -121,10 +121,11 @@ class Books:
 
     def _asking(self, service: Service, key: Secret | None, model: str) -> Asking:
         """Who asks whom, looked at once for each configuration."""
-        name = service.name, key, model, self.ledger.salt
+        salt = self.ledger.salt
+        name = service.name, key, model, salt
         if name not in self._askings:
             self._askings[name] = Asking(
-                accounts.stream(service, key, model, self.ledger.salt),
+                accounts.stream(service, key, model, salt),
                 label=accounts.label(service),
                 tier=service.tier or "",
                 seeded=accounts.counts_as_google(service),

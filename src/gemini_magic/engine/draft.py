@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field, replace
 
 from gemini_magic.types import (
-    Cost,
     Event,
     Message,
     Notice,
@@ -153,7 +152,7 @@ class Draft:
         return now.replace(
             thoughts=earlier.thoughts + "".join(self.thoughts),
             usage=earlier.usage.plus(now.usage),
-            cost=_together(earlier.cost, now.cost),
+            cost=now.cost.plus(earlier.cost) if now.cost else earlier.cost,
             citations=tuple(dict.fromkeys((*earlier.citations, *now.citations))),
             queries=tuple(dict.fromkeys((*earlier.queries, *now.queries))),
         )
@@ -179,9 +178,3 @@ def _last_words(said: tuple[Part, ...]) -> tuple[Message, ...]:
     """The end of what a history holds: services refuse one in which a call has no answer."""
     rest = tuple(part for part in said if part.call is None)
     return (Message("model", rest),) if rest else ()
-
-
-def _together(one: Cost | None, other: Cost | None) -> Cost | None:
-    if one is None or other is None:
-        return one or other
-    return Cost(one.paid + other.paid, one.listed + other.listed)

@@ -15,7 +15,7 @@ from gemini_magic.engine.schema import Misfit, Schema, repair
 from gemini_magic.engine.targets import choose
 from gemini_magic.engine.toolbox import Toolbox
 from gemini_magic.errors import BackendError, GeminiMagicError
-from gemini_magic.types import MAX_TOKENS, Cost, Message, Reply, Request, Target, digest
+from gemini_magic.types import MAX_TOKENS, Message, Reply, Request, Target, digest
 
 
 class Unfit(BackendError):
@@ -173,12 +173,9 @@ def carrying(error: GeminiMagicError, reply: Reply | None) -> GeminiMagicError:
 
 def _together(first: Reply, second: Reply) -> Reply:
     """The second reply, with what the first one took."""
-    cost = second.cost or first.cost
-    if first.cost is not None and second.cost is not None:
-        cost = Cost(first.cost.paid + second.cost.paid, first.cost.listed + second.cost.listed)
     return second.replace(
         usage=first.usage.plus(second.usage),
-        cost=cost,
+        cost=second.cost.plus(first.cost) if second.cost else first.cost,
         seconds=first.seconds + second.seconds,
         request=first.request,
         notices=(*second.notices, "asked once more: the first answer did not fit the schema"),
