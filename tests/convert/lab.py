@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from gemini_magic.cli.export import context_of
+from gemini_magic.convert.exported import Exported
 from gemini_magic.convert.notebook_file import notebook_of
-from gemini_magic.convert.script import Exported, export
+from gemini_magic.convert.targets import export
 from tests.kernels import Kernel
 from tests.wire import GoogleServer, OpenAIServer
 

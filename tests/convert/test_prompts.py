@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gemini_magic.cli.export import context_of
 from gemini_magic.convert import pytext
 from gemini_magic.convert.notebook_file import notebook_of
-from gemini_magic.convert.script import export
+from gemini_magic.convert.targets import export
 from gemini_magic.template import Placeholder, placeholders, split
 from tests import corpus
 from tests.convert.lab import GEMINI, document, run_script, script_of, setting

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from gemini_magic.convert.exported import KeyFound
 from gemini_magic.convert.notebook_file import NotANotebook, notebook_of, read_file
-from gemini_magic.convert.script import KeyFound
 from tests.convert.fixtures import NOTEBOOKS
 from tests.convert.lab import document, kinds, run_script, script_of
 

@@ -18,7 +18,7 @@ from gemini_magic.errors import GeminiMagicError, UsageError
 
 if TYPE_CHECKING:
     from gemini_magic.convert.context import Context
-    from gemini_magic.convert.script import Exported
+    from gemini_magic.convert.exported import Exported
 
 _TARGETS = ("python-genai", "python-openai")
 
@@ -73,7 +73,7 @@ def export(arguments: argparse.Namespace) -> None:
 def exported(path: Path, target: Any) -> Exported:
     """The script of the notebook in a file. Raises ``GeminiMagicError``."""
     from gemini_magic.convert.notebook_file import read_file
-    from gemini_magic.convert.script import export as write
+    from gemini_magic.convert.targets import export as write
 
     return write(read_file(path), context_of(path.absolute().parent), target)
 

@@ -6,7 +6,6 @@ import ast
 import builtins
 import re
 from collections.abc import Callable, Iterator
-from typing import Literal, TypeAlias
 
 from gemini_magic import catalog
 from gemini_magic.cell import GeminiCell
@@ -23,15 +22,13 @@ from gemini_magic.convert.steps import Prompt
 from gemini_magic.errors import GeminiMagicError
 from gemini_magic.template import Placeholder, Segment, placeholders
 
-Target: TypeAlias = Literal["python-genai", "python-openai"]
-TARGETS: tuple[Target, ...] = ("python-genai", "python-openai")
 _TABLES = ("csv", "markdown", "md")
 
 
 class Asking:
     """What all prompts of a script need together: clients, histories, schemas, helpers."""
 
-    def __init__(self, target: Target, context: Context, names: Names, static: Static) -> None:
+    def __init__(self, target: str, context: Context, names: Names, static: Static) -> None:
         self.static = static
         self.helpers: set[str] = set()
         self.imports: set[Import] = set()

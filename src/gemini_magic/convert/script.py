@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gemini_magic.convert import pytext
-from gemini_magic.convert.asking import Asking, Target, problem_of
+from gemini_magic.convert.asking import Asking, problem_of
 from gemini_magic.convert.context import Context
+from gemini_magic.convert.exported import Exported, refuse_keys
 from gemini_magic.convert.library import Import, closure, import_block, renamed
 from gemini_magic.convert.main_function import first_await, in_main
 from gemini_magic.convert.names import Names
 from gemini_magic.convert.notebook_file import Notebook
+from gemini_magic.convert.options import NONE, Options
 from gemini_magic.convert.pytext import comment, literal
 from gemini_magic.convert.reading import read
-from gemini_magic.convert.secrets import lines_with_keys
 from gemini_magic.convert.shell import ShellWriter
 from gemini_magic.convert.static import Static
 from gemini_magic.convert.steps import Broken, Code, Embedded, Note, Nothing, Prompt, Step, Text
@@ -29,47 +30,15 @@ _HEADS = {"left-out": "Left out", "differs": "Differs", "route": "Route", "undef
 _SPEAKING = frozenset({"print", "display", "exec", "input", "exit", "quit", "help"})
 
 
-class Exported(NamedTuple):
-    """A script, and what the user should know of it."""
-
-    text: str
-    notes: tuple[Note, ...]
-
-
-class KeyFound(GeminiMagicError):
-    """A key stands in what would be written."""
-
-
-def export(notebook: Notebook, context: Context, target: Target) -> Exported:
-    """The script that does what a notebook does, with nothing but the SDKs.
-
-    The same notebook and configuration give the same bytes. Raises ``KeyFound``, and nothing is
-    to be written then.
-    """
+def export(notebook: Notebook, context: Context, target: str, options: Options = NONE) -> Exported:
+    """The Python script that does what a notebook does. Raises as ``targets.export``."""
     reading = read(notebook, context.transform, context.magic)
     writer = _Writer(target, context, Names(reading), list(reading.notes))
     for step in reading.steps:
         writer.add(step)
     text = writer.text(notebook, target)
-    _refuse_keys(notebook, text, writer.key_names)
+    refuse_keys(notebook, text, writer.key_names)
     return Exported(text, tuple(writer.notes))
-
-
-def _refuse_keys(notebook: Notebook, text: str, names: set[str]) -> None:
-    for cell in notebook.cells:
-        if lines := lines_with_keys(cell.source, names):
-            raise KeyFound(
-                f"{notebook.name}: a key stands in cell {cell.id}, line {lines[0]}; "
-                "nothing was written.",
-                'Take it out: key = os.environ["GEMINI_API_KEY"], and make a new one where it was '
-                "shown to others.",
-            )
-    if lines := lines_with_keys(text, names):
-        raise KeyFound(
-            f"{notebook.name}: a key would stand in line {lines[0]} of the script; "
-            "nothing was written.",
-            "Put it into the environment.",
-        )
 
 
 class _Cell(NamedTuple):
@@ -81,7 +50,7 @@ class _Cell(NamedTuple):
 
 
 class _Writer:
-    def __init__(self, target: Target, context: Context, names: Names, notes: list[Note]) -> None:
+    def __init__(self, target: str, context: Context, names: Names, notes: list[Note]) -> None:
         self.notes = notes
         self._told = set(notes)
         self._names = names
@@ -210,7 +179,7 @@ class _Writer:
 
     # --- the whole ---
 
-    def text(self, notebook: Notebook, target: Target) -> str:
+    def text(self, notebook: Notebook, target: str) -> str:
         asking = self._asking
         helpers = closure(asking.helpers)
         imports = asking.imports | {one for helper in helpers for one in helper.imports}
@@ -267,7 +236,7 @@ class _Writer:
             text += f"    {alias}.run({main}())\n"
         return text
 
-    def _head(self, notebook: Notebook, target: Target) -> str:
+    def _head(self, notebook: Notebook, target: str) -> str:
         needed = [*sorted(self._asking.dependencies), *self._shell.packages.values()]
         rows = "".join(f"#   {literal(one)},\n" for one in dict.fromkeys(needed))
         packages = f"# dependencies = [\n{rows}# ]" if needed else "# dependencies = []"
