@@ -17,6 +17,7 @@ from gemini_magic.errors import ConfigError
 from gemini_magic.forks import close_at_forks
 from gemini_magic.locks import ProcessLock
 from gemini_magic.quota import sqlite_tables as sql
+from gemini_magic.quota import sqlite_upgrade
 from gemini_magic.quota.clock import TOLERANCE, Clock, Reading, system_clock
 from gemini_magic.quota.sqlite_tables import SCHEMA
 from gemini_magic.quota.store import (
@@ -53,6 +54,8 @@ _NOTHING = (0,) * len(UNITS)
 _PLACES = {unit: place for place, unit in enumerate(UNITS)}
 #: How many of an amount's values a minute counts.
 _MINUTE = len(MINUTE_UNITS)
+#: How SQLite's errors begin where a file's tables are not those of its version.
+_STRANGE = ("no such table", "no such column", "no such index")
 #: File systems on which processes of several machines meet, or locks are not to be trusted.
 _NETWORK = ("nfs", "cifs", "smb", "fuse", "lustre", "gpfs", "beegfs", "afs", "9p", "ceph", "glust")
 
@@ -494,7 +497,10 @@ class SqliteStore:
             what = problem.what
         if isinstance(problem, sqlite3.Error):
             code = getattr(problem, "sqlite_errorname", "")
-            if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            is_strange = what.startswith(_STRANGE)
+            if is_strange and (newer := self._newer()):
+                return newer
+            if is_strange or code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
                 kept = self._set_aside()
                 what = f"it was damaged, and is kept as {kept}" if kept else "it was damaged"
             elif code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
@@ -537,10 +543,12 @@ class SqliteStore:
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("BEGIN IMMEDIATE")
         try:
-            if not database.execute("PRAGMA user_version").fetchone()[0]:
-                for statement in filter(str.strip, sql.TABLES.split(";")):
-                    database.execute(statement)
+            found = database.execute("PRAGMA user_version").fetchone()[0]
+            if not found:
+                sql.create(database)
                 database.execute("INSERT INTO state VALUES (1, 0, '', ?)", (os.urandom(16),))
+            elif found == 1:
+                sqlite_upgrade.from_version_1(database)
             reading = self._clock()
             _, now = self._look(database)
             if reading.boot:
@@ -561,6 +569,17 @@ class SqliteStore:
                 f"{self.where} was written by a newer gemini_magic (version {found} of its"
                 f" tables, {SCHEMA} here)"
             )
+
+    def _newer(self) -> NewerStore | None:
+        """What to say where the tables are not ours because they are those of a newer version."""
+        try:
+            if self._database is not None:
+                self._check_version(self._database)
+        except NewerStore as newer:
+            return newer
+        except sqlite3.Error:
+            pass
+        return None
 
     def _set_aside(self) -> Path | None:
         """Keep the damaged file under a dated name; None where another process did before us."""

@@ -8,10 +8,12 @@ balance of the newest line; those of older lines mean nothing any more.
 
 from __future__ import annotations
 
+import sqlite3
+
 from gemini_magic.quota.store import MINUTE_UNITS, UNITS
 
 #: The version of the tables; a file with a higher one is left alone.
-SCHEMA = 1
+SCHEMA = 2
 
 # What an event is to its minute. Those ``RESERVED`` leave in the order of their numbers, and so
 # need no index that a reservation would have to write; those ``STAYING`` were answered or renewed
@@ -32,7 +34,7 @@ def _marks(count: int, first: int = 1) -> str:
 # the last that the scope counted in; other periods are in totals. No event below the number
 # ``fresh`` is reserved, and nothing leaves the minute before ``next``. Of the event itself: ``m_``
 # is what it takes of the minute, ``t_`` what it counts in each of the periods in ``counted``.
-TABLES = f"""
+_TABLES = f"""
 CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     version INTEGER NOT NULL,
@@ -75,6 +77,13 @@ CREATE TABLE totals (
 PRAGMA user_version = {SCHEMA};
 """
 
+
+def create(database: sqlite3.Cursor) -> None:
+    """Make the tables, within the caller's transaction."""
+    for statement in filter(str.strip, _TABLES.split(";")):
+        database.execute(statement)
+
+
 #: Where the amounts of ``AT_ONCE`` begin among its parameters.
 _FIRST = 9
 
@@ -102,6 +111,8 @@ LOOK = f"SELECT {_CLOCK} FROM state"
 NEWEST_OF_ALL = "SELECT coalesce(max(at), -9e999) FROM newest"
 _BALANCE = 1 + HEAD + len(MINUTE_UNITS) + len(UNITS)
 _AMOUNT = _BALANCE + 2
+#: A line as it stands in the table.
+LINE = f"INSERT INTO events VALUES ({_marks(_AMOUNT + len(MINUTE_UNITS) + len(UNITS) + 1)})"
 #: The next line of a scope. Its event takes of the minute what it counts in the periods.
 INSERT = (
     f"INSERT INTO events VALUES ({_marks(_BALANCE + 1)}, {_marks(len(MINUTE_UNITS), _AMOUNT)},"
