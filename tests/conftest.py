@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,10 @@ __all__ = ["google_server", "openai_server"]
 # A busy machine is no reason to fail.
 settings.register_profile("gemini_magic", deadline=None)
 settings.load_profile("gemini_magic")
+
+# In the background of a script (``make test &``) Ctrl-C is ignored, and all children inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: What a user's environment may hold that would change what a test sees.
 _FOREIGN = ("GEMINI_", "GOOGLE_", "OPENAI_", "MODEL_PROXY_", "OPENROUTER_", "APIYI_", "LITELLM_")

@@ -13,6 +13,7 @@ from gemini_magic.backends.base import Backend
 from gemini_magic.config import Backend as Service
 from gemini_magic.config import Config
 from gemini_magic.errors import BackendError, MissingKey
+from gemini_magic.imports import uncollected
 from gemini_magic.quota.asked import Asked
 
 
@@ -56,7 +57,7 @@ class Connections:
         where = key.where if key else ""
         asked = Asked(name, host=backend.host, key_from=where, secret=secret)
         # An SDK is imported for a second; others' streams and connects go on meanwhile.
-        warm = asyncio.get_running_loop().run_in_executor(None, backend.warm_up)
+        warm = asyncio.get_running_loop().run_in_executor(None, _warm_up, backend)
         warm.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._open[name] = _Open(service, secret, backend, asked, warm, asyncio.Lock())
         return backend, asked
@@ -99,6 +100,11 @@ class Connections:
         self._open.clear()
 
 
+def _warm_up(backend: Backend) -> None:
+    with uncollected():
+        backend.warm_up()
+
+
 def _backend(service: Service, key: keys.Key | None) -> Backend:
     secret = key.secret if key else None
     if service.kind == "local":
@@ -133,5 +139,5 @@ def _missing_key(service: Service) -> MissingKey:
     where = " (free at https://aistudio.google.com/apikey)" if service.name == "studio" else ""
     return MissingKey(
         f"{service.name} needs a key{where}, and none was found; looked for {names}.",
-        f"run: %gemini key {service.name} — or ask this machine's model: -m local",
+        f"run: %gemini key {service.name}",
     )

@@ -54,7 +54,10 @@ class GeminiMagic(Magics):
         """The kernel's session, made with its first use."""
         with self._lock:
             if self._session is None:
-                from gemini_magic.notebook.session import Session
+                from gemini_magic.imports import uncollected
+
+                with uncollected():
+                    from gemini_magic.notebook.session import Session
 
                 self._session = Session(self)
             return self._session
