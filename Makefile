@@ -4,9 +4,11 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-# What has no kernel, browser or model of its own runs in parallel; the rest one after the other,
-# because it measures how long an interrupt takes.
-FAST := not browser and not slow and not kernel and not local_model
+# Tests run in parallel; one after the other those that measure how long an interrupt takes, and
+# those with a model or a browser, which fill the machine.
+ALONE := timed or local_model
+# What takes less than a minute, for while one works.
+UNIT := not browser and not slow and not kernel and not local_model and not service
 
 .PHONY: demo test unit lint types bench clean
 
@@ -15,12 +17,12 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.prepare
-	$(BIN)/python -m pytest -q -n auto -m "$(FAST)"
-	$(BIN)/python -m pytest -q -m "not ($(FAST)) and not browser"
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not browser and not ($(ALONE))"
+	$(BIN)/python -m pytest -q -m "not browser and ($(ALONE))"
 	$(BIN)/python -m pytest -q -m browser
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n auto -m "$(FAST)"
+	$(BIN)/python -m pytest -q -n auto -m "$(UNIT)"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -27,6 +27,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _FOREIGN = ("GEMINI_", "GOOGLE_", "OPENAI_", "MODEL_PROXY_", "OPENROUTER_", "APIYI_", "LITELLM_")
 
 
+#: Fixtures that start servers on loopback.
+_SERVERS = {"google_server", "openai_server", "redis_server"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("service")
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home for the test's configuration, keys, ledger and logs."""

@@ -291,6 +291,12 @@ def test_an_answer_that_does_not_fit_is_kept(server) -> None:
     assert len(server.generate_calls) == 1
 
 
+def test_repair_needs_a_schema(server) -> None:
+    with pytest.raises(errors.UsageError, match="--repair has nothing to do without --schema"):
+        gm.ask("x", repair=True)
+    assert server.generate_calls == []
+
+
 def test_repair_asks_once_more(server) -> None:
     good = Answer(text='{"name": "Paris", "inhabitants": 3}', usage=Usage(prompt=5, output=5))
     bad = Answer(text='{"name": "Paris"}', usage=Usage(prompt=10, output=10))
@@ -599,6 +605,7 @@ def test_in_a_notebook_the_sessions_engine_and_defaults_are_used(proxy, kernel: 
     assert kernel.run("r").texts("text/markdown") == ["fine"]
 
 
+@pytest.mark.timed
 @pytest.mark.kernel
 def test_an_interrupt_of_ask_in_a_notebook(proxy, kernel: Kernel) -> None:
     proxy.set_script(Answer(text="fine"))

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CASES = (
     "load_ext", "first_answer", "per_cell", "first_text", "streaming", "micro", "reserve",
-    "utilisation",
+    "utilisation", "export",
 )  # fmt: skip
 
 

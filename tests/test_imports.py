@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -41,8 +42,20 @@ def test_it_goes_on_after_an_error() -> None:
     assert gc.isenabled()
 
 
-def test_what_came_is_old_and_is_collected_when_it_is_garbage() -> None:
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Imports a hundred modules."""
+
+    def load() -> None:
+        for number in range(100):
+            monkeypatch.setitem(sys.modules, f"of_{__name__}_{number}", sys)
+
+    return load
+
+
+def test_what_came_is_old_and_is_collected_when_it_is_garbage(modules: Callable[[], None]) -> None:
     with uncollected():
+        modules()
         many = [Loop() for _ in range(5_000)]
     assert gc.get_count()[0] < 5_000 and gc.get_freeze_count() == 0
     seen = weakref.ref(many[0])
@@ -54,6 +67,18 @@ def test_what_came_is_old_and_is_collected_when_it_is_garbage() -> None:
     assert seen() is None
 
 
+def test_garbage_does_not_grow_old_where_nothing_was_imported() -> None:
+    gc.collect()
+    seen = []
+    for _ in range(3):
+        with uncollected():
+            one = Loop()
+        seen.append(weakref.ref(one))
+        del one
+    gc.collect(0)
+    assert [one() for one in seen] == [None] * 3
+
+
 def test_a_collector_that_is_off_stays_off() -> None:
     gc.disable()
     with uncollected():
@@ -61,11 +86,11 @@ def test_a_collector_that_is_off_stays_off() -> None:
     assert not gc.isenabled()
 
 
-def test_what_the_user_froze_stays_frozen() -> None:
+def test_what_the_user_froze_stays_frozen(modules: Callable[[], None]) -> None:
     gc.freeze()
     count = gc.get_freeze_count()
     with uncollected():
-        pass
+        modules()
     assert gc.get_freeze_count() == count > 0 and gc.isenabled()
 
 

@@ -167,16 +167,24 @@ def test_a_text_is_no_file_and_no_address() -> None:
 def test_what_is_neither() -> None:
     Path("photo.png").write_bytes(PNG)
     error = refused("image", "phto.png", photo=PICTURE)
-    assert error.what == (
-        "--image phto.png: there is no such file and no such variable; nothing was sent."
+    here = Path.cwd()
+    assert error.what == (f"--image phto.png: there is no such file in {here}; nothing was sent.")
+    assert error.next_step == "Did you mean the file photo.png?"
+    assert refused("image", "phto", photo=PICTURE).what == (
+        f"--image phto: there is no such file in {here} and no such variable; nothing was sent."
     )
-    assert error.next_step == "Did you mean the file photo.png? Did you mean photo?"
-    assert refused("image", "phot.png").next_step == "Did you mean the file photo.png?"
+    error = refused("image", "nope.png", np=1, open=2)
+    assert error.next_step == "Such files are there: photo.png."
+    error = refused("image", "no/where.png")
+    assert (
+        error.what == f"--image no/where.png: there is no such folder: {here}/no; nothing was sent."
+    )
+    assert len(refused("image", f"{'x' * 90}/{'y' * 90}/z.png").what) < 350
     assert refused("image", "fotografie", foto_grafie=PICTURE).next_step == (
         "Did you mean foto_grafie?"
     )
-    assert "no such variable" in refused("image", "fig.png", fig=PICTURE).what
+    assert "no such file in" in refused("image", "fig.png", fig=PICTURE).what
     error = refused("file", "figs[9]", figs=[])
-    assert "there is no such file, and figs[9] failed: IndexError" in error.what
+    assert f"no such file in {here}, and figs[9] failed: IndexError" in error.what
     for text in ("", "no/such/place.txt", "C:\\x", "*.png", "x" * 5_000, "a\0b", "a b", "(", "é\n"):
         refused("file", text)

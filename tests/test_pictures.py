@@ -16,7 +16,7 @@ from gemini_magic import pictures
 from gemini_magic.errors import UsageError
 from gemini_magic.pictures import Unshowable, look, pil, thumbnail
 from gemini_magic.types import Part
-from tests.notebook.media_values import MP4, SVG, bomb, picture, png, wav
+from tests.notebook.media_values import HEIC, MP4, SVG, bomb, picture, png, wav
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,8 @@ from tests.notebook.media_values import MP4, SVG, bomb, picture, png, wav
         (picture("WEBP"), "image/webp", "picture", "image/webp", (32, 20)),
         (picture("WEBP", lossless=True), "image/webp", "picture", "image/webp", (32, 20)),
         (picture("WEBP", exif=b"Exif\0\0"), "image/webp", "picture", "image/webp", (32, 20)),
+        (picture("AVIF"), "image/avif", "picture", "image/avif", (32, 20)),
+        (HEIC, "image/heic", "picture", "image/heic", (64, 48)),
         (SVG, "image/png", "picture", "image/svg+xml", (0, 0)),
         (wav(), "audio/wav", "sound", "audio/wav", (0, 0)),
         (b"ID3\x04rest", "audio/mpeg", "sound", "audio/mpeg", (0, 0)),
@@ -52,6 +54,16 @@ def test_a_type_is_told_by_the_bytes(
     seen = look(data, said or "x/y")
     assert (seen.kind, seen.mime_type, (seen.width, seen.height)) == (kind, found, size)
     assert seen.suffix.startswith(".") and seen.data is data
+
+
+def test_what_pillow_cannot_decode_is_kept_and_not_drawn() -> None:
+    with pytest.raises(UsageError, match="Pillow is not given"):
+        pil(HEIC, "image/heic")
+    assert thumbnail(HEIC, 50) is None
+    image = pil(picture("AVIF"), "image/avif")
+    assert image.size == (32, 20)
+    small = thumbnail(picture("AVIF"), 16)
+    assert small is not None and look(small, "").width == 16
 
 
 def test_raw_speech_becomes_a_wav_file() -> None:
@@ -79,7 +91,9 @@ def test_raw_speech_becomes_a_wav_file() -> None:
         (b"<html>", "text/html\"><script>", "not shown (text/htmlscript"),
         (b"x", "audio/x", "no sound that is known"),
         (b"x", "video/x", "no film that is known"),
-        (b"\0\0\0\x18ftypheic", "image/heic", "no picture that is known"),
+        (b"\0\0\0\x18ftypheic", "image/heic", "no picture that can be read"),
+        (HEIC.replace(b"\0\0\0\x40", b"\x10\0\0\0"), "image/heic", "pixels, too large"),
+        (picture("AVIF")[:100], "image/avif", "no picture that can be read"),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_says_so(data: bytes, mime_type: str, why: str) -> None:

@@ -172,7 +172,7 @@ def test_the_quota_pages_commands_run(kernel: Kernel) -> None:
 
 @pytest.mark.slow
 def test_an_install_of_ones_own(tmp_path: Path) -> None:
-    install, enable = [line for line in SHELL if line and line not in MAKE]
+    install, enable, export = [line for line in SHELL if line and line not in MAKE]
     assert install.startswith("pip install ") and enable.startswith("jupyter gemini ")
     project = tmp_path / "project"
     shutil.copytree(
@@ -196,6 +196,9 @@ def test_an_install_of_ones_own(tmp_path: Path) -> None:
     cell = "get_ipython().run_cell('%%gemini --dry-run -m local\\nhello')"
     ask = f'ipython --no-banner --simple-prompt -c "{cell}"'
     assert "would ask  qwen2.5-coder-0.5b on local" in shell(ask)
+    assert export.startswith("jupyter gemini export ")
+    shell(export)
+    compile((project / "quickstart.py").read_text("utf-8"), "quickstart.py", "exec")
     assert "disabled" in shell("jupyter gemini disable")
     assert "would ask" not in shell(ask)
     assert "demo" in shell("jupyter gemini --help")

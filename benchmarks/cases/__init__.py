@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.bench import Options, Outcome
 from benchmarks.cases import (
+    export,
     first_answer,
     first_text,
     load_ext,
@@ -25,4 +26,5 @@ CASES: dict[str, Callable[[Options], Outcome]] = {
     "micro": micro.run,
     "reserve": reserve.run,
     "utilisation": utilisation.run,
+    "export": export.run,
 }

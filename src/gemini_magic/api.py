@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -211,12 +212,16 @@ def close() -> None:
 
 
 class Desk(NamedTuple):
-    """Where questions are put: the notebook's session, or an engine of plain Python's own."""
+    """Where questions are put: the notebook's session, or an engine of plain Python's own.
+
+    ``remember`` makes a reply the session's last.
+    """
 
     engine: Engine
     config: Config
     chats: Conversations
     may_replay: Callable[[GeminiCell, Request], bool]
+    remember: Callable[[Reply], object] = bool
 
 
 _own: House | None = None
@@ -229,7 +234,13 @@ def desk() -> Desk:
     global _own
     session = _session()
     if session is not None:
-        return Desk(session.engine, session.refresh(), session.chats, session.may_replay)
+        return Desk(
+            session.engine,
+            session.refresh(),
+            session.chats,
+            session.may_replay,
+            partial(session.remember, drawn=False),
+        )
     with _lock:
         if _own is None:
             _own = House()
@@ -260,6 +271,7 @@ class _Call:
         self._chats: Conversations | None = None
         self._texts: list[str] = []
         self._backend: str | None = None
+        self._remember: Callable[[Reply], object] = bool
         self._schema: Schema | None = None
         self._toolbox: Toolbox | None = None
         given = {key: value for key, value in options.items() if value is not None}
@@ -272,6 +284,7 @@ class _Call:
 
     def put(self, desk: Desk) -> Question:
         """Start asking."""
+        self._remember = desk.remember
         history: tuple[Message, ...] = ()
         if self._backend is not None:
             desk.config.backend(self._backend)
@@ -291,8 +304,9 @@ class _Call:
         )
 
     def conclude(self, question: Question) -> Reply:
-        """The reply of a run that is over; it becomes a turn of the call's chat."""
+        """The reply of a run that is over: the session's last, and a turn of the call's chat."""
         reply = question.reply()
+        self._remember(reply)
         if self._chat is not None and self._chats is not None and reply.request is not None:
             self._chats.keep(self._chat)
             self._chat.add(None, reply.request.messages[-1], reply)

@@ -115,6 +115,12 @@ def has_images_api(model: str) -> bool:
     return bool(row and row.get("images_api"))
 
 
+def has_speech_api(model: str) -> bool:
+    """Whether OpenAI's wire has this model speak with ``audio.speech.create``."""
+    row = _makes(model)
+    return bool(row and row.get("speech_api"))
+
+
 @functools.lru_cache(maxsize=64)
 def _makes(model: str) -> Mapping[str, Any] | None:
     name = bare(model).rpartition("/")[2].lower()

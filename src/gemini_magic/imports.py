@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+#: So many modules make it worth while to call all that is there old.
+_MANY = 50
+
 _lock = threading.Lock()
 _count = 0
 _was_on = False
+_modules = 0
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
     """For imports alone: the collector rests meanwhile, in all threads.
 
-    What has come counts as old afterwards, as if it had been looked through. A collector that the
-    user turned off stays off, and what the user froze (``gc.freeze``) stays frozen.
+    Where much has come, it counts as old afterwards, as if it had been looked through. A collector
+    that the user turned off stays off, and what the user froze (``gc.freeze``) stays frozen.
     """
-    global _count, _was_on
+    global _count, _was_on, _modules
     with _lock:
         if not _count:
-            _was_on = gc.isenabled()
+            _was_on, _modules = gc.isenabled(), len(sys.modules)
             gc.disable()
         _count += 1
     try:
@@ -40,7 +45,7 @@ def uncollected() -> Iterator[None]:
 
 
 def _resume() -> None:
-    if not gc.get_freeze_count():
+    if len(sys.modules) - _modules >= _MANY and not gc.get_freeze_count():
         gc.freeze()
         gc.unfreeze()  # to the oldest generation, without a look at any of them
     gc.enable()

@@ -27,6 +27,8 @@ YOUTUBE = re.compile(
 _WEB = re.compile(r"https?://", re.I)
 #: How many names of a folder are looked at for one that is meant.
 _NAMES = 2_000
+#: How many files of one kind are named, and how much of a folder's path.
+_SAME, _LONGEST = 3, 120
 
 
 def given_parts(option: str, text: str, evaluate: Callable[[str], Any]) -> tuple[Part, ...]:
@@ -144,23 +146,48 @@ def _mode(path: Path, words: str) -> int | None:
 
 def _unknown(path: Path, words: str, error: PlaceholderError) -> PlaceholderError:
     """An error about what is neither a file nor an expression, with what is like it."""
-    alike = nearest(path.name, _names(path.parent))
-    hints = [f"Did you mean the file {' or '.join(alike)}?" if alike else "", error.next_step]
+    from gemini_magic.parts_file import printable
+
+    is_name = bool(path.suffix) or len(path.parts) > 1  # a file's, and hardly a variable's
+    there = _names(path.parent)
+    folder = printable(_whole(path.parent))
+    no_file = f"no such file in {folder}" if there is not None else f"no such folder: {folder}"
     cause = error.__cause__
-    if cause is None or (isinstance(cause, AttributeError) and path.suffix):
-        what = f"{words}: there is no such file and no such variable; nothing was sent."
+    if cause is None or (isinstance(cause, AttributeError) and is_name):
+        nor = "" if is_name else " and no such variable"
+        what = f"{words}: there is {no_file}{nor}; nothing was sent."
     else:
-        what = f"{words}: there is no such file, and {error.what}"
+        what = f"{words}: there is {no_file}, and {error.what}"
+    alike = [printable(name) for name in nearest(path.name, there or ())]
+    kind = path.suffix.lower()
+    same = [printable(name) for name in there or () if Path(name).suffix.lower() == kind]
+    hints = [] if is_name else [error.next_step]
+    if alike:
+        hints.insert(0, f"Did you mean the file {' or '.join(alike)}?")
+    elif is_name and same:
+        hints = [f"Such files are there: {', '.join(sorted(same)[:_SAME])}."]
     return PlaceholderError(what, " ".join(hints).strip())
 
 
-def _names(folder: Path) -> list[str]:
+def _whole(folder: Path) -> str:
+    """The end of a folder's whole path."""
+    with suppress(OSError):  # the working directory is gone
+        folder = folder.absolute()
+    text = str(folder)
+    return text if len(text) <= _LONGEST else f"…{text[1 - _LONGEST :]}"
+
+
+def _names(folder: Path) -> list[str] | None:
+    """What is in a folder; None where there is no such folder."""
     names: list[str] = []
-    with suppress(OSError, ValueError), os.scandir(folder) as entries:
-        for entry in entries:
-            names.append(entry.name)
-            if len(names) == _NAMES:
-                break
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                names.append(entry.name)
+                if len(names) == _NAMES:
+                    break
+    except (OSError, ValueError):
+        return None
     return names
 
 

@@ -22,10 +22,12 @@ MAX_PIXELS = 64_000_000
 #: The pictures that are decoded, by what Pillow calls them.
 _FORMATS = {
     "image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP",
+    "image/avif": "AVIF",
 }  # fmt: skip
 _SUFFIXES = {
     "image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp",
-    "image/svg+xml": ".svg", "audio/wav": ".wav", "audio/mpeg": ".mp3", "audio/ogg": ".ogg",
+    "image/avif": ".avif", "image/heic": ".heic", "image/svg+xml": ".svg",
+    "audio/wav": ".wav", "audio/mpeg": ".mp3", "audio/ogg": ".ogg",
     "audio/flac": ".flac", "audio/mp4": ".m4a", "audio/aac": ".aac", "video/mp4": ".mp4",
     "video/webm": ".webm",
 }  # fmt: skip
@@ -36,6 +38,8 @@ _PLAYED_AS = {
 _SVG = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg[\s>]", re.S | re.I
 )
+_EXTENTS = re.compile(rb"ispe\0\0\0\0(.{8})", re.S)
+_HEAD_OF_HEIF = 100_000
 _RAW_SOUND = re.compile(r"audio/(?:l16|pcm)\b(?:.*?\brate=(\d+))?(?:.*?\bchannels=(\d+))?", re.I)
 
 
@@ -93,7 +97,7 @@ def pil(data: bytes, mime_type: str) -> Any:
     """
     try:
         seen = look(data, mime_type)
-        if seen.mime_type not in _FORMATS:
+        if not _decodes(seen.mime_type):
             raise Unshowable(f"a {seen.kind} ({seen.mime_type}) that Pillow is not given")
         image = _opened(seen.data, seen.mime_type)
         if image is None:
@@ -124,7 +128,7 @@ def thumbnail(data: bytes, side: int) -> bytes | None:
     """A PNG of at most ``side`` x ``side`` pixels; None where there is no picture or no Pillow."""
     try:
         seen = look(data, "image/png")
-        image = _opened(seen.data, seen.mime_type) if seen.mime_type in _FORMATS else None
+        image = _opened(seen.data, seen.mime_type) if _decodes(seen.mime_type) else None
         if image is None:
             return None
         image.draft("RGB", (side, side))  # a JPEG is decoded at a fraction of its size
@@ -170,13 +174,24 @@ def _picture(data: bytes, found: str) -> Media:
     if width * height > MAX_PIXELS:
         raise Unshowable(f"a picture of {width}x{height} pixels, too large to show")
     try:
-        if (image := _opened(data, found)) is not None:
+        if _decodes(found) and (image := _opened(data, found)) is not None:
             image.verify()
     except Unshowable:
         raise
     except Exception:
         raise Unshowable(f"no picture that can be read ({found}, {amount(len(data))})") from None
     return Media("picture", found, data, width, height)
+
+
+def _decodes(found: str) -> bool:
+    """Whether Pillow, where it is there, reads this kind: AVIF not everywhere, HEIC never."""
+    if found != "image/avif":
+        return found in _FORMATS
+    try:
+        from PIL import features
+    except ImportError:
+        return False
+    return bool(features.check("avif"))
 
 
 def _opened(data: bytes, found: str) -> Any:
@@ -237,7 +252,19 @@ def _webp(data: bytes) -> tuple[int, int]:
     return width & 0x3FFF, height & 0x3FFF
 
 
-_SIZES = {"image/png": _png, "image/jpeg": _jpeg, "image/gif": _gif, "image/webp": _webp}
+def _heif(data: bytes) -> tuple[int, int]:
+    """The largest of the sizes that AVIF and HEIC note: a picture's, its tiles', its thumbnail's.
+
+    Source: ISO/IEC 23008-12, ImageSpatialExtentsProperty.
+    """
+    found = [struct.unpack(">II", one[1]) for one in _EXTENTS.finditer(data[:_HEAD_OF_HEIF])]
+    return max(found, key=lambda size: size[0] * size[1])
+
+
+_SIZES = {
+    "image/png": _png, "image/jpeg": _jpeg, "image/gif": _gif, "image/webp": _webp,
+    "image/avif": _heif, "image/heic": _heif,
+}  # fmt: skip
 
 
 def wav(samples: bytes, rate: int, channels: int = 1) -> bytes:

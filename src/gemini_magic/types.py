@@ -68,6 +68,7 @@ class Code(NamedTuple):
 
     source: str
     language: str = "python"
+    id: str = ""
 
 
 class CodeOutput(NamedTuple):
@@ -75,6 +76,20 @@ class CodeOutput(NamedTuple):
 
     text: str
     failed: bool = False
+    id: str = ""
+
+
+class Step(NamedTuple):
+    """What a service asked of a tool of its own (a search), or got from it: for itself alone.
+
+    ``tool`` is the service's name for the tool, ``content`` a JSON object as text; ``answer`` tells
+    what the tool gave from what it was asked, ``id`` which belong together.
+    """
+
+    tool: str
+    content: str
+    id: str = ""
+    answer: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,7 +99,8 @@ class Part:
     ``data`` are the bytes of a picture, sound, film or document, ``file`` one that is too large to
     hold, ``uri`` an address that the service itself fetches (as the user typed it); all three come
     with their ``mime_type``. ``name`` is a file's name, for people and services. ``signature`` is
-    opaque: it goes back to the service that gave it, with the part, and means nothing elsewhere.
+    opaque: it goes back to the service that gave it, with the part, and means nothing elsewhere; a
+    text that carries one may be empty.
     """
 
     text: str | None = None
@@ -95,13 +111,14 @@ class Part:
     result: ToolResult | None = None
     code: Code | None = None
     output: CodeOutput | None = None
+    step: Step | None = None
     mime_type: str | None = None
     name: str = ""
     signature: bytes | None = None
 
     def __post_init__(self) -> None:
         held = (self.text, self.data, self.file, self.uri)
-        said = (self.call, self.result, self.code, self.output)
+        said = (self.call, self.result, self.code, self.output, self.step)
         if held.count(None) + said.count(None) != len(_CONTENTS) - 1:
             raise ValueError("a part holds exactly one thing: text, data, a file, a call, ...")
         if self.is_media and not self.mime_type:
@@ -115,7 +132,7 @@ class Part:
             where = self.uri or (self.file.path if self.file else "")
             words = (self.mime_type, self.name, where or f"{self.size:,} bytes")
             return f"<Part {' · '.join(filter(None, words))}>"
-        return f"<Part {self.call or self.result or self.code or self.output}>"
+        return f"<Part {self.call or self.result or self.code or self.output or self.step}>"
 
     @property
     def is_media(self) -> bool:
@@ -173,9 +190,9 @@ class Part:
             raise ValueError(f"no part: {problem}") from None
 
 
-_CONTENTS = ("text", "data", "file", "uri", "call", "result", "code", "output")
+_CONTENTS = ("text", "data", "file", "uri", "call", "result", "code", "output", "step")
 _STRUCTURED: dict[str, Any] = {
-    "call": ToolCall, "result": ToolResult, "code": Code, "output": CodeOutput,
+    "call": ToolCall, "result": ToolResult, "code": Code, "output": CodeOutput, "step": Step,
 }  # fmt: skip
 
 
@@ -514,7 +531,10 @@ class Started(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
+    """A piece of the answer's text; with a ``signature`` it ends a part, and may be empty."""
+
     text: str
+    signature: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -523,7 +543,10 @@ class ThoughtDelta:
 
 
 class PartDone(NamedTuple):
-    """A part of the answer other than text and calls is there: a picture, sound, film, program."""
+    """A part of the answer other than text and calls is there: a picture, sound, film, program.
+
+    Or a ``Step``, which is for the history alone.
+    """
 
     part: Part
 
@@ -557,9 +580,13 @@ class ToolReturned(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line that the user should read beside the answer."""
+    """One line that the user should read beside the answer.
+
+    ``lost``: something of the answer is missing, so that it is none to be stored.
+    """
 
     text: str
+    lost: bool = field(default=False, compare=False)
 
 
 class Answered(NamedTuple):

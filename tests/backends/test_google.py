@@ -8,6 +8,7 @@ import io
 import json
 import math
 import wave
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gemini_magic.backends import bounds, google_in, google_out
+from gemini_magic.backends import bounds, google_in, google_out, google_settings
 from gemini_magic.backends.google import GoogleBackend
 from gemini_magic.backends.wire import noting_departure
 from gemini_magic.errors import UsageError, WireError
@@ -34,6 +35,7 @@ from gemini_magic.types import (
     Preview,
     Request,
     Settings,
+    Step,
     TextDelta,
     ThoughtDelta,
     Tool,
@@ -79,7 +81,7 @@ def test_every_kind_of_part_goes_out(google_server) -> None:
             Part(uri="gs://bucket/a.pdf", mime_type="application/pdf"),
         )),
         Message("model", (
-            Part(code=Code("print(1)"), signature=b"s"),
+            Part(code=Code("print(1)"), signature=signature),
             Part(output=CodeOutput("1\n")),
             Part(output=CodeOutput("no", failed=True)),
             Part(call=call, signature=signature),
@@ -98,7 +100,7 @@ def test_every_kind_of_part_goes_out(google_server) -> None:
     code, good, bad, called = model["parts"]
     assert code == {
         "executable_code": {"code": "print(1)", "language": "PYTHON"},
-        "thought_signature": "cw==",
+        "thought_signature": SIGNATURE,
     }
     assert good == {"code_execution_result": {"outcome": "OUTCOME_OK", "output": "1\n"}}
     assert bad["code_execution_result"]["outcome"] == "OUTCOME_FAILED"
@@ -307,9 +309,9 @@ def test_parts_come_in_their_order(google_server) -> None:
 
 def test_a_picture_keeps_its_signature(google_server) -> None:
     blob = {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}}
-    server = google_server(Answer(items=[{**blob, "thoughtSignature": "AAEC"}]))
+    server = google_server(Answer(items=[{**blob, "thoughtSignature": SIGNATURE}]))
     [event] = only(PartDone, ask(server, request(), IMAGE))
-    assert event.part.signature == b"\x00\x01\x02"
+    assert event.part.signature == b"loopback-thought-signature"
     server.set_script(Answer("night"))
     history = (
         *request("draw").messages,
@@ -317,7 +319,38 @@ def test_a_picture_keeps_its_signature(google_server) -> None:
         *request("Make it night").messages,
     )
     ask(server, Request(history), IMAGE)
-    assert sent(server)["contents"][1]["parts"][0]["thought_signature"] == "AAEC"
+    assert sent(server)["contents"][1]["parts"][0]["thought_signature"] == SIGNATURE
+
+
+SIGNED = b"loopback-thought-signature"
+
+
+@pytest.mark.parametrize("last", [{"text": ""}, {}, {"text": "!"}])
+def test_a_text_keeps_its_signature(google_server, last: dict[str, Any]) -> None:
+    server = google_server(Answer(items=["Hel", "lo", {**last, "thoughtSignature": SIGNATURE}]))
+    words = last.get("text", "")
+    said = only(TextDelta, ask(server, request(), NEW))
+    assert said == [TextDelta("Hel"), TextDelta("lo"), TextDelta(words, SIGNED)]
+    history = (
+        *request("x").messages,
+        Message("model", (Part(text="Hello"), Part(text=words, signature=SIGNED))),
+        *request("And now?").messages,
+    )
+    ask(server, Request(history), NEW)
+    assert sent(server)["contents"][1]["parts"] == [
+        {"text": "Hello"},
+        {"text": words, "thought_signature": SIGNATURE},
+    ]
+
+
+def test_the_server_refuses_a_changed_signature(google_server) -> None:
+    history = (
+        *request("x").messages,
+        Message("model", (Part(text="Hello", signature=b"other"),)),
+        *request("And now?").messages,
+    )
+    with pytest.raises(WireError, match="400"):
+        ask(google_server(), Request(history), NEW)
 
 
 def test_speech_in_pieces_is_one_wav(google_server) -> None:
@@ -372,6 +405,43 @@ def test_programs_and_their_output(google_server) -> None:
         Part(output=CodeOutput("", failed=True)),
     ]
     assert sent(server)["tools"] == [{"code_execution": {}}]
+
+
+SEARCHED = {"toolType": "GOOGLE_SEARCH_WEB", "id": "s1"}
+TOOL_CALL = {**SEARCHED, "args": {"queries": ["northernmost town"]}}
+TOOL_RESPONSE = {**SEARCHED, "response": {"found": "Utqiaġvik"}}
+
+
+def test_functions_go_together_with_the_services_own_tools(google_server) -> None:
+    server = google_server(Answer(items=[
+        {"toolCall": TOOL_CALL, "thoughtSignature": SIGNATURE}, {"toolResponse": TOOL_RESPONSE},
+        {"executableCode": {"language": "PYTHON", "code": "1", "id": "p1"}},
+        {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1", "id": "p1"}},
+        Call("lookup", {"w": "Utqiaġvik"}, "c1"),
+    ]))  # fmt: skip
+    asked = request("x", tools=(LOOKUP,), services=("search", "code_execution"))
+    events = ask(server, asked, NEW)
+    assert sent(server)["tool_config"] == {"include_server_side_tool_invocations": True}
+    parts = [one.part for one in events if isinstance(one, PartDone | ToolCalled)]
+    assert parts[0].step == Step("GOOGLE_SEARCH_WEB", '{"queries": ["northernmost town"]}', "s1")
+    assert parts[1].step == Step("GOOGLE_SEARCH_WEB", '{"found": "Utqiaġvik"}', "s1", answer=True)
+    said = Message("model", tuple(Part.from_json(part.to_json()) for part in parts))
+    answer = Message("user", (Part(result=ToolResult("lookup", "1", "c1")),))
+    ask(server, replace(asked, messages=(*asked.messages, said, answer)), NEW)
+    assert sent(server)["contents"][1]["parts"] == [
+        {"tool_call": {"id": "s1", "tool_type": "GOOGLE_SEARCH_WEB", "args": TOOL_CALL["args"]},
+         "thought_signature": SIGNATURE},
+        {"tool_response": {"id": "s1", "tool_type": "GOOGLE_SEARCH_WEB",
+                           "response": {"found": "Utqiaġvik"}}},
+        {"executable_code": {"id": "p1", "language": "PYTHON", "code": "1"}},
+        {"code_execution_result": {"id": "p1", "outcome": "OUTCOME_OK", "output": "1"}},
+        {"function_call": {"id": "c1", "name": "lookup", "args": {"w": "Utqiaġvik"}},
+         "thought_signature": SIGNATURE},
+    ]  # fmt: skip
+    # A request that combines nothing knows nothing of them.
+    alone = said._replace(parts=said.parts[:2])
+    ask(server, Request((*asked.messages, alone, *request("And?").messages)), NEW)
+    assert [content["role"] for content in sent(server)["contents"]] == ["user", "user"]
 
 
 def test_sources_and_searches(google_server) -> None:
@@ -615,11 +685,33 @@ def test_only_the_generate_call_departs(google_server) -> None:
     assert asyncio.run(work())
 
 
+def test_the_sdk_warns_of_nothing_that_we_read(
+    google_server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from google.genai import types
+
+    # It warns once a process; a picture beside JSON is one of the occasions.
+    monkeypatch.setattr(types, "_response_text_non_text_warning_logged", False)
+    server = google_server(Answer(items=['{"a": 1}', Picture(PNG)]))
+    events = ask(server, request("x", schema='{"type": "object"}'), IMAGE)
+    assert only(PartDone, events) and only(TextDelta, events)
+    assert caplog.records == []
+    monkeypatch.setattr(types, "_response_text_non_text_warning_logged", False)
+    blob = types.Blob(data=PNG, mime_type="image/png")
+    content = types.Content(parts=[types.Part(text="x"), types.Part(inline_data=blob)])
+    own = types.GenerateContentResponse(candidates=[types.Candidate(content=content)])
+    assert own.text == "x" and "non-text parts" in caplog.text  # the user's own call
+
+
 def test_settings_of_functions_and_services_do_not_mix(google_server) -> None:
     server = google_server()
-    for model in (FLASH, NEW):
-        with pytest.raises(UsageError, match="nothing was sent"):
-            ask(server, request("x", tools=(LOOKUP,), services=("search",)), model)
+    with pytest.raises(UsageError, match="nothing was sent") as caught:
+        ask(server, request("x", tools=(LOOKUP,), services=("search",)))
+    assert "-m gemini-3" in caught.value.next_step
+    with pytest.raises(UsageError, match="Vertex AI takes no functions"):
+        google_settings.refuse(
+            request("x", tools=(LOOKUP,), services=("search",)), NEW, vertex=True
+        )
     schema = '{"type": "object"}'
     for more in ({"tools": (LOOKUP,)}, {"services": ("search",)}):
         with pytest.raises(UsageError, match="--schema"):

@@ -25,6 +25,7 @@ from tests.backends.google_lab import IMAGE, NEW, PNG, only, request, sent
 from tests.engine.test_admission import Lab, finish, google, lab
 from tests.wire import Answer, Call, GoogleServer, Picture, Printed, Program, payloads
 from tests.wire import Usage as Counted
+from tests.wire.google_rules import SIGNATURE
 
 __all__ = ["google", "lab"]
 
@@ -66,6 +67,46 @@ def test_functions_are_called_hop_by_hop_with_their_signatures(
     assert run.reply.usage.input_tokens == 60
     roles = [content["role"] for content in sent(google)["contents"]]
     assert roles == ["user", "model", "user", "model", "user"]
+
+
+def test_signatures_of_texts_go_back_over_hops_and_turns_and_from_the_cache(
+    lab: Lab, google: GoogleServer
+) -> None:
+    def lookup(word: str) -> str:
+        return "star"
+
+    signed = {"text": "", "thoughtSignature": SIGNATURE}
+    google.set_script([
+        Answer(items=["Let me ", "see.", signed, Call("lookup", {"word": "sun"}, "c1")]),
+        Answer(items=["A ", "star.", signed]),
+        Answer(items=["Yes", {"text": ".", "thoughtSignature": SIGNATURE}]),
+        Answer("fine"),
+    ])  # fmt: skip
+    toolbox = Toolbox({"lookup": lookup})
+    run = asked(lab, request("what?", tools=toolbox.tools), NEW, toolbox=toolbox)
+    assert finish(run).error is None and run.reply.text == "A star."
+    empty = {"text": "", "thought_signature": SIGNATURE}
+    assert sent(google)["contents"][1]["parts"][:2] == [{"text": "Let me see."}, empty]
+    history = (*run.draft.request.messages, *run.reply.exchanged, *request("Sure?").messages)
+    engine = lab.engine(cache=True)
+    again = Request(history)
+    target = Target("test", NEW)
+    run = engine.stream(again, [target])
+    assert finish(run).error is None and run.reply.text == "Yes."
+    assert sent(google)["contents"][-2]["parts"] == [{"text": "A star."}, empty]
+    engine._log_thread.submit(int).result()  # whatever is kept is kept by now
+    replayed = engine.stream(again, [target], replay=True)
+    assert finish(replayed).error is None and replayed.reply.cached
+    assert replayed.reply.parts == run.reply.parts
+    assert replayed.reply.exchanged == run.reply.exchanged
+    assert run.reply.parts[-1].signature == b"loopback-thought-signature"
+
+
+def test_a_signature_alone_is_an_empty_answer(lab: Lab, google: GoogleServer) -> None:
+    google.set_script(Answer(items=[{"text": "", "thoughtSignature": SIGNATURE}]))
+    run = asked(lab, request("what?"), NEW)
+    error = finish(run).error
+    assert isinstance(error, errors.BackendError) and "empty answer" in error.what
 
 
 def test_pictures_programs_and_sources_are_in_the_reply(lab: Lab, google: GoogleServer) -> None:
@@ -136,3 +177,29 @@ def test_an_interrupt_of_an_upload_takes_nothing(
     assert google.generate_calls == [] and lab.minute == lab.today == Amount()
     google.hang_uploads = False
     assert finish(asked(lab, request("and now?"))).error is None
+
+
+def test_what_the_services_own_tools_said_goes_back_with_the_hops(
+    lab: Lab, google: GoogleServer
+) -> None:
+    def lookup(word: str) -> str:
+        return "star"
+
+    step = {"toolType": "GOOGLE_SEARCH_WEB", "id": "s1"}
+    searched = [
+        {"toolCall": {**step, "args": {}}, "thoughtSignature": SIGNATURE},
+        {"toolResponse": {**step, "response": {"found": "sun"}}},
+    ]
+    google.set_script([
+        Answer(items=[*searched, Call("lookup", {"word": "sun"}, "c1")]), Answer("A star."),
+    ])  # fmt: skip
+    toolbox = Toolbox({"lookup": lookup})
+    question = request("what?", tools=toolbox.tools, services=("search",))
+    run = asked(lab, question, NEW, toolbox=toolbox)
+    assert finish(run).error is None and run.reply.text == "A star." and lab.sent == 2
+    back = sent(google)["contents"][1]["parts"]
+    assert [{*part} - {"thought_signature"} for part in back] == [
+        {"tool_call"}, {"tool_response"}, {"function_call"},
+    ]  # fmt: skip
+    google.set_script(Answer(items=searched))
+    assert isinstance(finish(asked(lab, request("what?"), NEW)).error, errors.BackendError)

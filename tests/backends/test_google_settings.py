@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_magic.backends.google_settings import asked
-from gemini_magic.errors import WireError
+from gemini_magic.errors import UsageError, WireError
 from gemini_magic.option_table import OPTIONS
 from gemini_magic.types import (
     Message,
@@ -125,7 +125,6 @@ def test_pictures(google_server, settings: Any, expected: Any) -> None:
         ("4096 x 4096", None, {"image_size": "4K", "aspect_ratio": "1:1"}),
         ("1080×1920", None, {"image_size": "1K", "aspect_ratio": "9:16"}),
         ("512X512", "4:3", {"image_size": "1K", "aspect_ratio": "4:3"}),
-        ("huge", None, None),
     ],
 )
 def test_a_size_that_gemini_has_not_is_told(google_server, size, aspect, expected) -> None:
@@ -133,6 +132,25 @@ def test_a_size_that_gemini_has_not_is_told(google_server, size, aspect, expecte
     config, [notice] = config_of(server, Settings(size=size, aspect=aspect), IMAGE)
     assert config.get("image_config") == expected
     assert size in notice
+
+
+@pytest.mark.parametrize(
+    ("settings", "words", "step"),
+    [
+        ({"size": "huge"}, "--size huge", "Sizes: 512, 1K, 2K, 4K"),
+        ({"size": "3K", "aspect": "1:1"}, "--size 3K", "Sizes: "),
+        ({"aspect": "17:3"}, "--aspect 17:3", "Ratios: 1:1, "),
+    ],
+)
+def test_a_size_or_shape_that_is_none_is_refused(
+    google_server, settings: dict[str, Any], words: str, step: str
+) -> None:
+    server = google_server()
+    with pytest.raises(UsageError, match="nothing was sent") as caught:
+        config_of(server, Settings(**settings), IMAGE)
+    assert words in caught.value.what and step in caught.value.next_step
+    assert server.requests == []
+    config_of(server, Settings(**settings))  # which makes no pictures, and says so
 
 
 @given(st.integers(0, 99_999), st.integers(0, 99_999))

@@ -230,6 +230,29 @@ def test_a_signature_comes_along_and_goes_back(
     assert back["extra_content"] == extra
 
 
+def test_a_text_keeps_its_signature_too(
+    openai_server: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = base64.b64encode(b"thought").decode()
+    extra = {"google": {"thought_signature": written}}
+    server = openai_server(
+        [Answer(items=["Hel", "lo", {"content": "", "extra_content": extra}]), "done"],
+        gemini_compat=True,
+    )
+    monkeypatch.setenv("HTTP_PROXY", f"http://{server.host}:{server.port}")
+    asked = request()
+    deltas = only(TextDelta, ask(server, asked, "gemini-3.8-flash", url=GOOGLE))
+    assert deltas == [TextDelta("Hel"), TextDelta("lo"), TextDelta("", b"thought")]
+    said = model(Part(text="Hello"), Part(text="", signature=b"thought"))
+    again = Request((*asked.messages, said, user("And now?")))
+    ask(server, again, "gemini-3.8-flash", url=GOOGLE)
+    assert sent(server)["messages"][1] == {
+        "role": "assistant",
+        "content": "Hello",
+        "extra_content": extra,
+    }
+
+
 # --- pictures ------------------------------------------------------------------------------------
 
 
@@ -472,7 +495,11 @@ def test_deltas_of_any_shape(deltas: list[dict[str, Any]], finish: Any) -> None:
             events = [*answer.take(chunk), *[event async for event in answer.pictures()]]
             for event in events:
                 assert isinstance(event, TextDelta | ThoughtDelta | PartDone | Notice)
-                assert not isinstance(event, TextDelta | ThoughtDelta) or event.text
+                assert (
+                    not isinstance(event, TextDelta | ThoughtDelta)
+                    or event.text
+                    or (isinstance(event, TextDelta) and event.signature)
+                )
 
     asyncio.run(take())
     for event in answer.end():

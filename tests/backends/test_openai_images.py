@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_magic.backends.openai_images import picture_size
-from gemini_magic.errors import BackendError, WireError
+from gemini_magic.errors import BackendError, UsageError, WireError
 from gemini_magic.types import (
     SEARCH,
     Ended,
@@ -241,14 +241,28 @@ def test_a_history_with_calls_is_no_obstacle(server: OpenAIServer) -> None:
         ("gpt-image-1-mini", "4K", None, "1024x1024", "instead of 4K"),
         ("gpt-image-1-mini", "800x600", None, "1536x1024", "instead of 800x600"),
         ("openai/dall-e-2", "512x512", None, "512x512", ""),
-        (DRAWS, "big", None, "", "big is none"),
-        (DRAWS, None, "wide", "", "wide is none"),
-        (DRAWS, "0x0", None, "", "0x0 is none"),
     ],
 )
 def test_sizes(name: str, size: str | None, aspect: str | None, expected: str, told: str) -> None:
     found, notice = picture_size(name, size, aspect)
     assert found == expected and (told in notice if told else not notice)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "aspect", "words", "step"),
+    [
+        (DRAWS, "big", None, "--size big", "Sizes: 1K, 2K, 4K, or pixels"),
+        (DRAWS, None, "wide", "--aspect wide", "16:9"),
+        (DRAWS, "0x0", None, "--size 0x0", "Sizes: "),
+        ("dall-e-3", "big", "16:9", "--size big", "Sizes: 1024x1024, 1792x1024, 1024x1792"),
+    ],
+)
+def test_what_is_no_size(
+    name: str, size: str | None, aspect: str | None, words: str, step: str
+) -> None:
+    with pytest.raises(UsageError, match="nothing was sent") as caught:
+        picture_size(name, size, aspect)
+    assert words in caught.value.what and step in caught.value.next_step
 
 
 @given(st.sampled_from(["1K", "2K", "4K", None]), st.integers(1, 21), st.integers(1, 21),

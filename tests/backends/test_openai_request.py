@@ -375,6 +375,9 @@ def test_a_model_that_draws_in_a_chat(server: OpenAIServer, hosted: Serve) -> No
     body = sent(router)
     assert body["modalities"] == ["image", "text"]
     assert body["image_config"] == {"aspect_ratio": "16:9", "image_size": "2K"}
+    unasked, huge = hosted(openrouter=True), request(settings=Settings(size="huge"))
+    error = refusal(unasked, huge, name, url=OPENROUTER)
+    assert "--size huge" in error.what and "1K, 2K or 4K" in error.next_step
 
 
 # --- tools, services, schemas --------------------------------------------------------------------

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.wire import Answer, Call
+from tests.convert import fixtures_types
+from tests.wire import Answer, Call, Picture, Printed, Program
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000002000000030802000000368849d600000014494441"
+    "54789c633c2127c7c0c0c0c4c0c080a000144a010aa1e44d030000000049454e44ae426082"
+)
 
 CALLS = [
     Answer(chunks=["Let me ", "look."], calls=[Call("weather", {"city": "Ulm", "days": 2}, "a")]),
@@ -175,6 +181,130 @@ NOTEBOOKS: dict[str, list[str]] = {
         "%%gemini -m MODEL --thinking high\nMore",
     ],
     "search": ["%%gemini --search\nWhat is new?"],
+    "more braces": [  # Jinja, LaTeX, TypeScript, dollars
+        "x, cost = 1, '9'",
+        "%%gemini\n{% if x %}{{% raw %}} {{ x }}{# no #} $x $5 $x^2$ ${x} $${x} {x} {x!r} `{x}`\n"
+        "type T = {a: {b: string}}; const f = (x) => ({...x}); \\text{{{ x }}} {{{x}}} {{ cost }}$",
+    ],
+    "hidden names": [  # what no cell defines, and what a star import brings
+        "globals()['hid' + 'den'] = 'found'\nfrom math import *  # noqa: F403",
+        "%%gemini\n{{ hidden }} {{ floor(pi) }}",
+    ],
+    "system from a file": [
+        "role = 'notes.txt'",
+        "%%gemini --system '{{ open(role).read() }}'\nWho are you?",
+    ],
+    "captured": ["%%capture\n%%gemini -t 0.3\nIn silence", "%%time\n%%capture out\n%gemini Again"],
+    "in classes and blocks": [
+        "class Asker:\n    who = 'me'\n    def ask(self, n=1):\n        global file\n"
+        "        if n > 0:\n"
+        "            with open('notes.txt') as file:\n"
+        "                reply = %gemini --quiet {{ Asker.who }} {{ file.readline() }}\n"
+        "            return reply\n        return None",
+        "a = [Asker().ask(n) for n in range(3)]",
+        "try:\n    %gemini --quiet {{ a[1].text.upper() }}\nfinally:\n    z = 1",
+    ],
+    "await in functions": [
+        "import asyncio\nasync def many():\n    for word in ('a', 'b'):\n"
+        "        await asyncio.sleep(0)\n        yield word",
+        "async for word in many():\n    %gemini --quiet Say {{ word }}",
+        "async def ask(number):\n    await asyncio.sleep(0)\n"
+        "    reply = %gemini --quiet Ask {{ word }}\n    return reply.text * number",
+        "both = [await ask(one) for one in (1, 2)]",
+        "%%gemini --chat end\n{{ both }} {{ word }}",
+    ],
+    "values of many kinds": [
+        "from datetime import date\nfrom decimal import Decimal\nfrom fractions import Fraction\n"
+        "class Own:\n    def __str__(self):\n        return 'own'\n"
+        "    def __format__(self, spec):\n        return f'<{spec}>'\nown = Own()\n"
+        "d = {'a': [1, (2, 3)], 'b': None}\ndata = b'\\x00\\xff'\nday = date(2026, 2, 3)",
+        "%%gemini\n{{ d }} {{ data }} {{ day:%d.%m.%Y }} {{ Decimal('1.50') }} {{ own }} "
+        "{{own:x}} "
+        "{{ own!r:.4}} {{ Fraction(1, 3) }} {{ d.get('b') }} {{ [own, 1] }} "
+        "{{ d['a'][1:] }} {{ 1_0 }}",
+    ],
+    "attributes of answers": [
+        "%%gemini --schema 'name, tags list' -o a\nA thing",
+        "%%gemini -o b\n{{ a.parsed }} {{ a.json['name'] }} {{ a.text!r }} {{ a.finish_reason }}",
+        "%%gemini\n{{ a.code }} {{ b }} {{ str(a) + 'x' }}",
+    ],
+    "options of the notebook alone": [
+        "%%gemini --as text --timeout 30 --force --allow-remote-images\nHello",
+        "%%gemini --fresh --no-fallback\nHello",
+        "%%gemini --as code --quiet -o out\nHello again",
+    ],
+    "chat over models": [  # the model changes in the middle of a conversation
+        "%%gemini --chat trip\nOne",
+        "%%gemini --chat trip -m MODEL --stop X\nTwo",
+        "%%gemini --chat trip --raw\nThree {{ x }}",
+        "%%gemini --chat trip --seed 3 --system 'Now {{ 1 + 1 }}'\nFour",
+    ],
+    "chat with pictures": [
+        _PICTURE,
+        "%%gemini --chat look --image picture\nWhat is it?",
+        "%%gemini --chat look\nAnd {{ picture }}?",
+        "%%gemini --chat look\nCompare them",
+    ],
+    "def of all": [
+        _PICTURE,
+        "%%gemini --def look --system 'As {{ role }}' -t 0.4\n{{ photo }}: {{ question.title() }}",
+        "one = look(picture, 'who?', role='x')\nprint(one)",
+    ],
+    "figures and arrays": [
+        "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt\n"
+        "import numpy as np\nfig, ax = plt.subplots(figsize=(1, 1))\nax.plot([1, 2])\n"
+        "grey = np.zeros((2, 2, 3), dtype='uint8')",
+        "%%gemini\n{{ fig }} {{ ax }} {{ grey }} {{ np.arange(3) }} {{ np.float64(1.5) }}",
+    ],
+    "photos and bytes": [
+        "from PIL import Image\nfrom pathlib import Path\n"
+        "Image.new('RGB', (3, 3), 'blue').save('p.jpg')\nphoto = Image.open('p.jpg')\n"
+        "raw = Path('photo.png').read_bytes()\nImage.new('L', (2, 2)).save('g.webp')",
+        "%%gemini --image p.jpg\n{{ photo }} {{ raw }} {{ Path('g.webp') }}",
+        "%%gemini --image raw --file Path('notes.txt')\nHm",
+    ],
+    "documents": [
+        "from pathlib import Path\nPath('a.pdf').write_bytes(b'%PDF-1.4 a')\n"
+        "Path('t.csv').write_text('a,b\\n1,2')\nPath('code.py').write_text('x = 1\\n')",
+        "%%gemini --file a.pdf --file t.csv\nWhat do they say?",
+        "%%gemini\n{{ Path('code.py') }} and {{ Path('a.pdf') }}",
+    ],
+    "sounds": [
+        "import wave\nwith wave.open('s.wav', 'wb') as file:\n    file.setnchannels(1)\n"
+        "    file.setsampwidth(2)\n    file.setframerate(8000)\n    file.writeframes(bytes(8))",
+        "%%gemini --file s.wav\nWhat is heard?",
+    ],
+    "series and tables": [
+        "import pandas as pd\ndf = pd.DataFrame({'a': [1.5, None], 'ü': ['x', 'y']}, "
+        "index=['i', 'j'])\n"
+        "from IPython.display import display, Markdown\ndisplay(df)",
+        "%%gemini\n{{ df['a'] }} {{ df.T:csv }} {{ df.iloc[0]:md }} {{ [df] }} {{ df.to_csv() }}",
+        "df.describe()",
+    ],
+    "thoughts off": [
+        "%%gemini -m MODEL --thinking off\nQuick",
+        "%%gemini -m MODEL --thinking medium\nX",
+    ],
+    "compared": ["%%gemini --compare MODEL,OTHER -o both\nWho is better?"],
+    "max pixels": [
+        "from PIL import Image\nbig = Image.new('RGB', (40, 30), 'green')",
+        "big.save('big.png')\nsize = big.size",
+        "%%gemini --max-pixels 300 --image big.png\nLook at {{ big }} and {{ 1 }}",
+    ],
+    "repaired": [
+        _RECIPE,
+        "%%gemini --schema Recipe --repair -o r --chat c\nA pie",
+        "%%gemini --chat c\nAnd now?",
+        "%%gemini --schema Step --repair -o s\nA step",
+        "%%gemini --schema Step --repair\nA good step",
+        "r.parsed.steps[0].text + s.parsed.text",
+    ],
+    "a slow tool": [
+        "import time\ndef slow(n: int) -> int:\n    time.sleep(n)\n    return n",
+        "%%gemini --tools slow --tool-timeout 0.2\nWait",
+    ],
+    **fixtures_types.SCHEMAS,
+    **fixtures_types.TOOLS,
 }
 
 #: What only Gemini's own wire can say.
@@ -191,6 +321,28 @@ GEMINI_ONLY: dict[str, list[str]] = {
         "%%gemini -m gem:gemini-3.1-flash-image --aspect 16:9 --size 2K --chat art\nDraw a cat",
         "%%gemini -m gem:gemini-3.1-flash-image --chat art\nMake it blue",
     ],
+    "route": [
+        "%%gemini --route pair\nWho?",
+        "%gemini use pair",
+        "%%gemini --no-fallback\nAnd now?",
+    ],
+    "signatures": [
+        _TOOLS,
+        "%%gemini --tools weather --chat w --thinking high\nHow is Ulm?",
+        "%%gemini --chat w\nAnd then?",
+    ],
+    "code that ran": [
+        "%%gemini --code-execution --chat c\nCount",
+        "%%gemini --chat c\nMore",
+    ],
+    "every setting": [
+        "%%gemini -m gem:gemini-3.1-flash-image --modalities text,image --aspect 1:1 --size 1K "
+        "--safety off --media-resolution high -n 1\nDraw {{ 'it' }}",
+    ],
+    "picture asked about": [
+        "%%gemini -m gem:gemini-3.1-flash-image -o art --save made\nDraw a cat",
+        "%%gemini\nWhat is {{ art }}? And {{ art.images[0] }}",
+    ],
     "both wires": [
         "%%gemini -m gem:gemini-2.5-flash --out a\nFirst here",
         "%%gemini -m oai:gpt-4o-mini\nThen there: {{ a }}",
@@ -198,7 +350,72 @@ GEMINI_ONLY: dict[str, list[str]] = {
     ],
 }
 
+#: What only OpenAI's wire has: an interface for pictures.
+OPENAI_ONLY: dict[str, list[str]] = {
+    "pictures drawn": [
+        "%%gemini -m oai:gpt-image-2.5-flare --size 1K --aspect 3:2 --quality high -n 2 -o art\n"
+        "Draw {{ 'it' }}",
+        "len(art.images)",
+    ],
+    "pictures edited": [
+        _PICTURE,
+        "%%gemini -m oai:gpt-image-2.5-flare --system 'In oil'\nMake {{ picture }} blue",
+        "%%gemini -m oai:gpt-image-2.5-flare --image photo.png --image picture\nMix them",
+    ],
+    "pictures in a chat": [
+        "%%gemini -m oai:gpt-image-2.5-flare --chat art\nDraw a cat",
+        "%%gemini -m oai:gpt-image-2.5-flare --chat art\nMake it blue",
+    ],
+    "pictures of old": ["%%gemini -m oai:dall-e-3 --quality low\nA cat"],
+}
+
+#: Notebooks whose own code is not clean.
+UNTIDY = frozenset({"hidden names"})
+#: Notebooks that ask several models at the same time, in no order.
+AT_ONCE = frozenset({"compared"})
+
+_DRAWN = [Answer(items=[Picture(PNG)])]
 ANSWERS: dict[str, Any] = {
+    **fixtures_types.ANSWERS,
+    "picture out": [Answer(items=["Here: ", Picture(PNG)]), Answer(items=[Picture(PNG), "Blue."])],
+    "every setting": [Answer(items=["Here: ", Picture(PNG)])],
+    "picture asked about": [Answer(items=["Here: ", Picture(PNG)]), Answer("A cat.")],
+    "speech": [Answer(items=[Picture(b"\1\2" * 50, "audio/L16;codec=pcm;rate=24000")])],
+    "pictures drawn": [Answer(items=[Picture(PNG), Picture(PNG)])],
+    "pictures edited": _DRAWN,
+    "pictures in a chat": _DRAWN,
+    "pictures of old": _DRAWN,
+    "attributes of answers": [
+        Answer('{"name": "A", "tags": ["x"]}'),
+        Answer("```python\nx = 1\n```"),
+        Answer("End."),
+    ],
+    "repaired": [
+        Answer(_JSON.replace('"sweet"', '"hot"')),
+        Answer(_JSON),
+        Answer("Now."),
+        Answer("That is {no JSON"),
+        Answer('{"text": "Bake"}'),
+        Answer('{"text": "Stir"}'),
+    ],
+    "a slow tool": [Answer(calls=[Call("slow", {"n": 1}, "a")]), Answer("Too slow.")],
+    "signatures": [
+        Answer(
+            thoughts=["Hm."],
+            items=[
+                "Let me see.",
+                {
+                    "functionCall": {"name": "weather", "args": {"city": "Ulm"}, "id": "a"},
+                    "thoughtSignature": "c2lnbmVk",
+                },
+            ],
+        ),
+        Answer("Sunny."),
+    ],
+    "code that ran": [
+        Answer(items=["So: ", Program("print(6 * 7)"), Printed("42\n"), "It is 42."]),
+        Answer("43."),
+    ],
     "tools": CALLS,
     "tools in a chat": [*CALLS, Answer("Rain.")],
     "schema of a class": [Answer(_JSON)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -25,12 +26,16 @@ NASTY = [
 TEXTS = st.lists(st.sampled_from(NASTY) | st.text(max_size=6), max_size=12).map("".join)
 
 
+def value_of(expression: str, values: dict[str, Any] | None = None) -> Any:
+    return eval(pytext.settled(expression, {}), values)
+
+
 @given(TEXTS)
 def test_a_literal_is_its_text(text: str) -> None:
     assert ast.literal_eval(pytext.literal(text)) == text
     assert "".join(map(ast.literal_eval, pytext.pieces(text))) == text
-    assert eval(pytext.text_expression([text] if text else [])) == text
-    assert eval(pytext.value({text: [text, 1, None, True]})) == {text: [text, 1, None, True]}
+    assert value_of(pytext.text_expression([text] if text else [])) == text
+    assert value_of(pytext.value({text: [text, 1, None, True]})) == {text: [text, 1, None, True]}
     assert all(line.startswith("#") for line in pytext.comment(text).split("\n"))
 
 
@@ -39,7 +44,7 @@ def test_a_template_is_filled_as_the_notebook_fills_it(text: str, x: str) -> Non
     segments = split(text)
     wanted = "".join(x if isinstance(one, Placeholder) else one for one in segments)
     if all(isinstance(one, str) or one.expression == "x" for one in segments):
-        assert eval(pytext.text_expression(segments), {"x": x}) == wanted
+        assert value_of(pytext.text_expression(segments), {"x": x}) == wanted
 
 
 @pytest.mark.parametrize(
@@ -50,7 +55,7 @@ def test_quotes_within_a_placeholder(expression: str) -> None:
     found = split(f"a {{{{ {expression}!r:>10 }}}} b {{{{x}}}}")
     values = {"d": {"k": "v"}, "f": lambda x: [x], "x": 1}
     wanted = f"a {eval(expression, dict(values))!r:>10} b 1"
-    assert eval(pytext.text_expression(found), values) == wanted
+    assert value_of(pytext.text_expression(found), values) == wanted
 
 
 @settings(max_examples=60)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
-import os
 import re
 import subprocess
 import sys
@@ -14,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from gemini_magic.convert.exported import KeyFound
+from gemini_magic.convert.library import helpers
 from gemini_magic.convert.notebook_file import NotANotebook, notebook_of, read_file
+from gemini_magic.convert.options import Options
 from tests.convert.fixtures import NOTEBOOKS
-from tests.convert.lab import document, kinds, run_script, script_of
+from tests.convert.lab import document, kinds, run_script, script_of, setting
 
-CORPUS = os.environ.get("GEMINI_MAGIC_CORPUS", "")
 KEY = "AIza" + "SyA1234567890abcdefghijklmnopqrstuv"
 
 
@@ -82,10 +81,12 @@ def test_the_head_is_what_pep_723_asks_for() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["python-genai", "python-openai"])
 def test_scripts_of_typed_notebooks_are_typed(target: str, tmp_path: Path) -> None:
-    for name in ("plain", "chat", "schema of a class", "tools in a chat", "system", "pictures"):
+    for name in ("plain", "chat", "schema of a class", "tools in a chat", "system", "pictures",
+                 "repaired", "max pixels", "tools with a dataclass"):  # fmt: skip
         cells = [cell.replace("MODEL", "studio:gemini-2.5-pro") for cell in NOTEBOOKS[name]]
         path = tmp_path / f"{name.replace(' ', '_')}.py"
-        path.write_text(script_of(*cells, target=target).text, "utf-8")
+        made = script_of(*cells, target=target, options=Options(retry=True))
+        path.write_text(made.text, "utf-8")
     checked = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "c"), "."],
         cwd=tmp_path, capture_output=True, text=True,
@@ -172,7 +173,9 @@ def test_undefined_and_route_and_left_out_are_told(configure) -> None:
         'model = "m"\n[backends.b]\nkind = "google"\n[routes.r]\ntargets = ["a", "b"]\n'
     )
     made = script_of("%%gemini --top-k 3 --safety few --repair\nAbout {{ nobody }}")
-    assert sorted(kinds(made)) == ["left-out", "left-out", "left-out", "route", "undefined"]
+    assert sorted(kinds(made)) == ["left-out", "left-out", "route", "undefined"]
+    made = script_of("%%gemini --schema 'n int' --repair\nX")
+    assert kinds(made) == ["route", "left-out"] and "--repair" in made.notes[1].text
 
 
 def test_openai_says_what_its_wire_cannot(configure) -> None:
@@ -278,43 +281,90 @@ def test_odd_cells_are_read_or_passed_over() -> None:
     assert [cell.id for cell in cells] == ["c1", "cell-5", "cell-6"]
 
 
-def statements(source: str) -> list[ast.AST]:
-    """The top-level statements and shown expressions of a cell that is plain Python."""
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:  # it holds magics
-        return []
-    foreign = ("IPython", "google.colab")
-    return [
-        node.value if isinstance(node, ast.Expr) else node
-        for node in body
-        if not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith(foreign))
+def test_where_the_embedded_model_listens_may_be_said_in_the_environment(
+    openai_server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = openai_server()
+    made = script_of("%gemini -m local: Hi")
+    assert '"http://127.0.0.1:8080/v1"' in made.text and kinds(made) == ["differs"]
+    monkeypatch.setenv("LOCAL_BASE_URL", server.url)
+    monkeypatch.setenv("LOCAL_API_KEY", server.key)
+    run_script(made.text, tmp_path)
+    (call,) = server.generate_calls
+    assert call.headers["authorization"] == f"Bearer {server.key}"
+    assert "LOCAL_" not in script_of("%gemini -m studio: Hi", target="python-openai").text
+
+
+def test_pictures_of_a_loop_are_files_of_their_own(tmp_path: Path) -> None:
+    saved = helpers()["saved"], helpers()["SAVED"]
+    assert "SAVED" in saved[0].uses
+    made = script_of(
+        "import math\nfor n in 'ab':\n    %gemini -m studio:gemini-3.1-flash-image {{ n }}"
+    )
+    names = dict[str, object]()
+    exec(made.text.partition("\nclient = ")[0], names)
+    rest = made.text.partition("\n\n\n")[2].partition("# %% [c1]")[0]
+    exec(rest, names)
+    reply, media, save = names["Reply"], names["Media"], names["saved"]
+    for data in (b"1", b"2"):
+        save(reply(media=[media("image/png", data)]), str(tmp_path / "cell_c1"))  # type: ignore
+    assert (tmp_path / "cell_c1_1.png").read_bytes() == b"1"
+    assert (tmp_path / "cell_c1_2.png").read_bytes() == b"2"
+
+
+def test_a_large_file_is_told_of(tmp_path: Path) -> None:
+    (Path.cwd() / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(9_000_000))
+    made = script_of("%%gemini -m studio: --file film.mp4\nSum it up")
+    assert kinds(made) == ["differs"] and "9 MB" in made.notes[0].text
+    assert 'file_of("film.mp4", "video/mp4")' in made.text
+
+
+@pytest.mark.kernel
+def test_a_fresh_kernel_knows_nothing_of_the_notebook_before(
+    google_server, openai_server, shared_kernel, configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel that tests share is as good as a new one."""
+    google = google_server()
+    configure(setting(google, openai_server(), "gem:gemini-2.5-flash"))
+    monkeypatch.setenv("GEM_KEY", google.key)
+    kernel = shared_kernel.fresh()
+    cells = [
+        "x = 1\n%env SOME=thing\n%cd /",
+        "%gemini use gem:gemini-2.5-pro",
+        "%config GeminiMagic.generation = {'temperature': 0.5}",
+        "%%gemini --chat c\nOne",
     ]
+    assert [kernel.run(cell, cell_id="c1").status for cell in cells] == ["ok"] * 4
+    folder = Path.cwd() / "another"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    kernel = shared_kernel.fresh()
+    assert kernel.value("'x' in globals() or '_' in globals() and bool(_)") is False
+    assert kernel.value("__import__('os').environ.get('SOME')") is None
+    assert kernel.value("__import__('os').getcwd()") == str(folder)
+    assert kernel.run("%%gemini --chat c\nTwo", cell_id="c1").status == "ok"
+    last = google.generate_calls[-1]
+    assert "gemini-2.5-flash" in last.path and "temperature" not in str(last.json)
+    assert [one["parts"] for one in last.json["contents"]] == [[{"text": "Two"}]]
 
 
-@pytest.mark.skipif(not CORPUS, reason="GEMINI_MAGIC_CORPUS names no folder of notebooks")
-@pytest.mark.parametrize("target", ["python-genai", "python-openai"])
-def test_a_corpus_is_exported(target: str) -> None:
-    from gemini_magic.cli.export import exported
-
-    refused = 0
-    for path in sorted(Path(CORPUS).rglob("*.ipynb")):
-        try:
-            made = exported(path, target)
-        except (KeyFound, NotANotebook):
-            refused += 1
-            continue
-        tree = ast.parse(made.text)
-        compile(made.text, path.name, "exec")
-        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        assert "get_ipython" not in names, path.name
-        kept = {ast.dump(node) for node in ast.walk(tree) if isinstance(node, ast.stmt | ast.expr)}
-        lost = [
-            ast.unparse(node)
-            for cell in notebook_of(json.loads(path.read_text("utf-8")), path.name).cells
-            if cell.kind == "code" and not any(note.cell == cell.id for note in made.notes)
-            for node in statements(cell.source)
-            if ast.dump(node) not in kept
-        ]
-        assert not lost, (path.name, lost)
-        assert made == exported(path, target)
+@pytest.mark.kernel
+@pytest.mark.parametrize("wire", ["gem", "oai"])
+def test_tokens_are_there_where_the_notebook_reads_them(
+    wire: str, google_server, openai_server, shared_kernel, configure, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    servers = google, openai = google_server(), openai_server()
+    model = "gem:gemini-2.5-flash" if wire == "gem" else "oai:gpt-4o-mini"
+    configure(setting(google, openai, model))
+    for name, server in zip(("GEM_KEY", "OAI_KEY"), servers, strict=True):
+        monkeypatch.setenv(name, server.key)
+    cells = ["%%gemini --quiet -o said\nHello you", "said.text, said.usage"]
+    kernel = shared_kernel.fresh()
+    shown = [kernel.run(cell, cell_id=f"c{n}").text for n, cell in enumerate(cells)][1]
+    made = script_of(*cells)
+    printed_there = run_script(made.text, tmp_path).stdout
+    assert printed_there.split() == shown.split() and "Usage(input" in shown
+    assert "class Usage" not in script_of(*cells[:1]).text
+    told = script_of(*cells, "said.cost, said.text")
+    assert kinds(told) == ["left-out"] and "said.cost" in told.notes[0].text

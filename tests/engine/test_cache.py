@@ -118,7 +118,8 @@ def test_every_text_comes_back(text: str, thoughts: str) -> None:
 
 def test_pictures_come_back_in_their_place(cache: Cache) -> None:
     picture = Part(data=bytes(range(256)), mime_type="image/png", signature=b"\0s")
-    parts = (Part(text="before "), picture, Part(text="after"), picture)
+    signed = Part(text="", signature=b"t")
+    parts = (Part(text="before "), picture, Part(text="after"), picture, signed)
     said = reply().replace(text="before after", parts=parts)
     cache.keep(k(1), said)
     assert cache.find(k(1)) == said

@@ -60,6 +60,19 @@ def test_neighbouring_texts_are_one_part_and_pictures_stay_in_their_place() -> N
     assert draft.has_content and draft.begun and draft.hop_begun
 
 
+def test_a_signed_text_is_a_part_of_its_own() -> None:
+    events = (TextDelta("a"), TextDelta("b", b"1"), TextDelta("c"), TextDelta(""), TextDelta("d"))
+    reply = said(*events, TextDelta("", b"2")).whole(STOP)
+    assert reply.text == "abcd"
+    signed = (Part("a"), Part("b", signature=b"1"), Part("cd"), Part("", signature=b"2"))
+    assert reply.parts == signed and reply.exchanged == (Message("model", signed),)
+
+
+def test_a_signature_alone_says_nothing() -> None:
+    draft = said(TextDelta("", b"1"))
+    assert not (draft.has_content or draft.begun or draft.hop_begun) and draft.first is None
+
+
 def test_nothing_came() -> None:
     reply = said(ThoughtDelta("hm")).whole(CANCELLED)
     assert (reply.text, reply.parts, reply.exchanged, reply.thoughts) == ("", (), (), "hm")
@@ -123,7 +136,11 @@ def test_a_switch_forgets_what_the_old_one_thought() -> None:
 
 @given(
     st.lists(
-        st.lists(st.text(max_size=3).map(TextDelta) | st.just(PartDone(PICTURE)), max_size=4),
+        st.lists(
+            st.builds(TextDelta, st.text(max_size=3), st.sampled_from((None, None, b"s")))
+            | st.just(PartDone(PICTURE)),
+            max_size=4,
+        ),
         min_size=1,
         max_size=4,
     )
@@ -143,4 +160,6 @@ def test_nothing_is_lost_and_nothing_comes_twice(hops: list[list[TextDelta | Par
     assert reply.parts == tuple(part for message in reply.exchanged for part in message.parts)
     assert reply.usage.input_tokens == (len(hops) - 1 or None)
     assert len(reply.tool_calls) == len(hops) - 1
-    assert all(part.text != "" for part in reply.parts)
+    assert all(part.text != "" or part.signature for part in reply.parts)
+    signed = sum(isinstance(event, TextDelta) and bool(event.signature) for event in everything)
+    assert sum(part.signature is not None for part in reply.parts) == signed

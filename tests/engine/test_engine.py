@@ -33,6 +33,7 @@ from gemini_magic.types import (
     Target,
     TextDelta,
     ThoughtDelta,
+    Tool,
     Usage,
 )
 from tests.wire import Answer, Failure, Fault, Picture, payloads
@@ -90,6 +91,28 @@ def engine(server, logged: list[Reply]) -> Iterator[Engine]:  # type: ignore[no-
     made = Engine(Connections(config.load(), os.environ), lambda reply, _: logged.append(reply))
     yield made
     made.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "model", "offered"),
+    [
+        (request(), MODEL, True),
+        (request(tools=(Tool("f", "", '{"type": "object"}'),)), MODEL, True),
+        (Request((Message("user", (Part(data=PNG, mime_type="image/png"),)),)), MODEL, False),
+        (request(services=("search",)), MODEL, False),
+        (request(settings=Settings(modalities=("audio",))), MODEL, False),
+        (request(), "gemini-3.1-flash-image", False),
+    ],
+)
+def test_a_missing_key_offers_this_machine_for_what_it_can(
+    asked: Request, model: str, offered: bool
+) -> None:
+    engine = Engine(Connections(config.load(), {}))
+    _, error = drain(engine.stream(asked, [Target("studio", model)]))
+    engine.close()
+    assert isinstance(error, errors.MissingKey)
+    assert error.next_step.startswith("run: %gemini key studio")
+    assert ("-m local" in error.next_step) == offered
 
 
 def drain(run: Run) -> tuple[list[Event], BaseException | None]:

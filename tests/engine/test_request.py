@@ -357,6 +357,9 @@ def test_functions_become_tools() -> None:
     assert [tool.name for tool in built.request.tools] == ["lookup", "book"]
     assert built.toolbox is not None and built.toolbox.max_hops == 3
     assert built.request.tools == built.toolbox.tools
+    assert built.notices == ()
+    bare = build(GeminiCell.parse("%%gemini --tools bare x"), Recorder(bare=lambda city: city))
+    assert bare.notices == ("no docstring tells the model what it does: bare",)
     plain = build(GeminiCell.parse("%%gemini x"), nothing)
     assert plain.toolbox is None and plain.request.tools == ()
 
@@ -365,7 +368,8 @@ def test_functions_become_tools() -> None:
     ("names", "words"),
     [
         ("price", "--tools price is no function but float"),
-        ("lokup", "'lokup' is not defined"),
+        ("len", "--tools len: it is built into Python, and does not say what it takes"),
+        ("lokup", "--tools lokup: 'lokup' is not defined"),
         ("lookup()", "takes names of functions, not 'lookup()'"),
         ("lookup,user.lookup", "names two functions 'lookup'"),
         ("user.nme", "user.nme failed: AttributeError"),

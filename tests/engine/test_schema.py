@@ -282,6 +282,7 @@ REFUSED = [
     ("Recpie", "Recpie", "Did you mean Recipe?"),
     ("list[Recpie]", "Recpie", "Did you mean Recipe?"),
     ("Recpie.Inner", "Recpie", "Did you mean Recipe?"),
+    ("list[Zebra]", "'Zebra' is not defined", "Run the cell that defines it first"),
     ("five", "a value (int), no type", "short form"),
     ("recipe", "a value (Recipe), no type", "short form"),
     ("none", "a value (NoneType), no type", ""),

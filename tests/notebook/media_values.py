@@ -48,5 +48,11 @@ def wav(seconds: float = 0.1, rate: int = 8_000) -> bytes:
     return kept.getvalue()
 
 
+#: What begins as a HEIC of 64x48 pixels does; nothing here can decode one.
+HEIC = (
+    b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    + b"\0\0\0\x14ispe\0\0\0\0" + struct.pack(">II", 16, 16)
+    + b"\0\0\0\x14ispe\0\0\0\0" + struct.pack(">II", 64, 48)
+)  # fmt: skip
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(2)</script></svg>'
 MP4 = b"\0\0\0\x18ftypisom\0\0\2\0isomiso2"

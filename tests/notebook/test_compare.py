@@ -193,8 +193,10 @@ def test_where_all_fail_the_cell_does(two, notebook: Notebook) -> None:
     ],
 )
 def test_what_is_off_is_told_and_nothing_is_sent(two, notebook, options: str, told: str) -> None:
-    with pytest.raises(errors.GeminiMagicError, match=told):
+    with pytest.raises(errors.GeminiMagicError, match=told) as caught:
         notebook.compare(f"%%gemini --compare {options}\nx")
+    if "does not go with" in caught.value.what:
+        assert caught.value.next_step.startswith("Leave --")
     assert [server.requests for server in two] == [[], []] and notebook.drawn == []
 
 

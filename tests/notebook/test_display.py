@@ -16,7 +16,7 @@ from PIL import Image
 
 from gemini_magic.notebook import display
 from gemini_magic.notebook.display import Ending, NoView, Output, status_of, view_for
-from gemini_magic.notebook.notebook_view import NotebookView
+from gemini_magic.notebook.notebook_view import NotebookView, draw_whole
 from gemini_magic.notebook.pieces import reply_data
 from gemini_magic.notebook.tables import html_table, show_table, text_table
 from gemini_magic.notebook.terminal_view import TerminalView
@@ -34,6 +34,7 @@ from gemini_magic.types import (
     Preview,
     Reply,
     Started,
+    Step,
     Switched,
     Target,
     TextDelta,
@@ -47,7 +48,7 @@ from gemini_magic.types import (
     Waiting,
 )
 from gemini_magic.widgets.markup import readable
-from tests.notebook.media_values import MP4, SVG, bomb, png, wav
+from tests.notebook.media_values import HEIC, MP4, SVG, bomb, picture, png, wav
 
 A, B = Target("studio", "gemini-x"), Target("local", "tiny")
 
@@ -547,7 +548,7 @@ def test_plain_answers_load_nothing_more() -> None:
     code = """
 import sys
 from gemini_magic.notebook.display import Ending, Output
-from gemini_magic.notebook.notebook_view import NotebookView
+from gemini_magic.notebook.notebook_view import NotebookView, draw_whole
 from gemini_magic.types import *
 from gemini_magic import types
 before = set(sys.modules)
@@ -647,6 +648,39 @@ def test_tables(shell: Kernel, capsys: pytest.CaptureFixture[str]) -> None:
 # --- the end ---
 
 
+def test_a_list_is_shown_without_the_object_around_it(
+    shell: Kernel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = '{"items": [1]}'
+    parts = (Part(text="I look it up."), Part(call=CALL), Part(text=text))
+    reply = whole(*parts).replace(text=text, parsed=[1])
+    notebook(shell, "json").close(reply, Ending("foot"))
+    assert shown(shell)[0] == {"text/plain": "I look it up."}
+    assert shown(shell)[2]["application/json"] == [1]
+    shell.display_pub = Publisher()
+    draw_whole(shell, reply, "foot")
+    assert shown(shell)[2] == {"application/json": [1], "text/plain": "[\n  1\n]"}
+    view = TerminalView("json")
+    view.take([TextDelta(text)])
+    view.close(reply, Ending("foot"))
+    assert capsys.readouterr().out == "I look it up.[\n  1\n]\n[foot]\n"
+
+
+def test_what_a_service_told_its_own_tools_is_not_shown(
+    shell: Kernel, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = Part(step=Step("GOOGLE_SEARCH_WEB", "{}", "s"))
+    reply = whole(step, Part(text="found"), Part(text="", signature=b"s"))
+    view = notebook(shell)
+    stream(view, clock, PartDone(step), TextDelta("found"), TextDelta("", b"s"))
+    view.close(reply, Ending("foot"))
+    assert [data["text/plain"] for data in shown(shell)] == ["found", "foot"]
+    terminal = TerminalView("markdown")
+    terminal.take([PartDone(step), TextDelta("found"), TextDelta("", b"s")])
+    terminal.close(reply, Ending("foot"))
+    assert capsys.readouterr().out == "found\n[foot]\n"
+
+
 def test_an_answer_that_does_not_fit_its_schema_is_shown_as_it_is(
     shell: Kernel, clock: Clock
 ) -> None:
@@ -664,6 +698,18 @@ def test_a_tree_of_json_is_open_unless_it_is_large(count: int, opened: bool) -> 
     assert shown(shell)[0]["application/json"] == {"values": [0] * count}
     wanted = {"application/json": {"expanded": True}} if opened else {}
     assert shell.display_pub.metadata == {"gemini_magic": {"m": 1}, **wanted}
+
+
+def test_pictures_that_lab_does_not_draw(shell: Kernel) -> None:
+    avif = Part(data=picture("AVIF"), mime_type="image/avif")
+    heic = Part(data=HEIC, mime_type="image/heic")
+    saved = (Path("a.avif"), Path("b.heic"))
+    notebook(shell).close(whole(avif, heic), Ending("foot", saved=saved))
+    drawn, named = shown(shell)[:2]
+    assert drawn["text/plain"] == "<picture 32x20, saved as a.avif>"
+    assert Image.open(io.BytesIO(base64.b64decode(drawn["image/png"]))).size == (32, 20)
+    words = "<picture 64x48, saved as b.heic; it is HEIC, which cannot be drawn here>"
+    assert named == {"text/plain": words}
 
 
 def test_a_large_picture_is_put_into_the_notebook_as_small_as_it_is_shown() -> None:

@@ -54,7 +54,7 @@ SAID: dict[str, list[str]] = {
     "schema-pydantic": ['"Tokyo"'],
     "schema-pydantic-parsed": ["City(name='Tokyo', country='Japan')"],
     "schema-df": ["name country", "0   Paris  France", "2  Madrid   Spain"],
-    "schema-enum": ['"good"'],
+    "schema-enum": ["good"],
     "schema-enum-parsed": ["<Mood.GOOD: 'good'>"],
     "functions": [],
     "tools-sync": ['temperature(city="Oslo") → {"city": "Oslo", "celsius": -3}', "-3", "1 call"],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import html
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from gemini_magic.notebook.forms import frame_data, json_value, page_data, plain_value
+from gemini_magic.notebook.forms import frame_data, json_value, page_data, plain_value, said
+from gemini_magic.notebook.pieces import reply_data
+from gemini_magic.types import Reply
 from tests.browser.hostile import aimed
 from tests.notebook.test_blocks import Tags
 
@@ -113,10 +117,49 @@ def test_objects_as_json(value: Any, wanted: Any) -> None:
 
 
 def test_json_in_an_answer() -> None:
-    assert json_value('{"a": 1}', {"b": 2}) == {"a": 1}
+    assert json_value('{"a": 1}', {"b": 2}) == {"b": 2}
+    assert json_value('{"a": 1}', object()) == {"a": 1}
     assert json_value('Here:\n```json\n{"a": 1}\n```\n') == {"a": 1}
     for text in ("nothing", "```json\nnothing\n```", ""):
         with pytest.raises(ValueError):
             json_value(text)
     with pytest.raises(ValueError):
         json_value("nothing", object())
+
+
+DAY = datetime.date(2026, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed", "value", "words"),
+    [
+        ('{"items": [1, 2]}', [1, 2], [1, 2], "[\n  1,\n  2\n]"),
+        ('{"value": "red"}', Colour.RED, "red", "red"),
+        ('{"value": "red"}', "red", "red", "red"),
+        ("red", "red", "red", "red"),
+        ('{"value": 5}', 5, 5, "5"),
+        ('{"items": ["2026-01-02"]}', [DAY], ["2026-01-02"], '[\n  "2026-01-02"\n]'),
+        ('{"name":"a"}', Model(name="a"), {"name": "a", "at": []}, None),
+        ('{"name":"a","at":[]}', Model(name="a"), {"name": "a", "at": []}, '{"name":"a","at":[]}'),
+        ("[1]", [1], [1], "[1]"),
+        ('{"value": true}', True, True, "true"),
+    ],
+)
+def test_what_a_schema_put_around_an_answer_is_not_shown(
+    text: str, parsed: Any, value: Any, words: str | None
+) -> None:
+    assert json_value(text, parsed) == value
+    words = json.dumps(value, indent=2) if words is None else words
+    assert said(text, parsed) == words
+    reply = Reply(text, parsed=parsed)
+    for form in ("json", "text"):
+        assert reply_data(reply, form)["text/plain"] == words
+    is_tree = isinstance(value, list | dict)
+    assert ("application/json" in reply_data(reply, "json")) == is_tree
+
+
+def test_a_page_in_a_word_is_shown_as_a_page() -> None:
+    reply = Reply('{"value": "<h1>Tides</h1>"}', parsed="<h1>Tides</h1>")
+    data = reply_data(reply, "html")
+    assert data["text/plain"] == "<h1>Tides</h1>" and "value" not in data["text/html"]
+    assert reply_data(reply, "markdown")["text/markdown"] == "&lt;h1>Tides&lt;/h1>"

@@ -224,6 +224,13 @@ def test_schemas_and_forms(two: Two, kernel: Kernel) -> None:
     two.google.set_script(Answer(text="no JSON"))
     done = kernel.run("%%gemini --as df\nNumbers")
     assert done.texts()[0] == "no JSON" and "no table: the answer is not JSON" in done.texts()[1]
+    done = kernel.run("%%gemini --as json\nNumbers")
+    assert done.texts()[0] == "no JSON" and "the answer holds no JSON" in done.texts()[1]
+    two.google.set_script(Answer(text='{"items": [1, 2]}'))
+    done = kernel.run("%%gemini --schema list[int]\nNumbers")
+    assert done.outputs[0]["data"]["application/json"] == [1, 2]
+    for again in ("_", "%gemini last"):
+        assert kernel.run(again).outputs[0]["data"]["application/json"] == [1, 2]
     two.google.set_script(Answer(text="<h1>Tides</h1><script>x</script>"))
     (page, _) = kernel.run("%%gemini --as html\nA page").outputs
     assert page["data"]["text/html"].startswith("<iframe sandbox ")
@@ -387,6 +394,7 @@ def _asked(server: Any, count: int, pause: float = 0.4) -> Callable[[], bool]:
     return lambda: len(server.generate_calls) >= count and not time.sleep(pause)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", ["slow", "slow_async"])
 def test_an_interrupt_in_a_tool(two: Two, kernel: Kernel, name: str) -> None:
     kernel.run(TOOLS)
@@ -407,6 +415,7 @@ def test_an_interrupt_in_a_tool(two: Two, kernel: Kernel, name: str) -> None:
     _assert_goes_on(two, kernel)
 
 
+@pytest.mark.timed
 def test_an_interrupt_between_pictures(two: Two, kernel: Kernel) -> None:
     two.google.set_script(Answer(text="warm"))
     kernel.run("%%gemini\nwarm up")
@@ -423,6 +432,7 @@ def test_an_interrupt_between_pictures(two: Two, kernel: Kernel) -> None:
     _assert_goes_on(two, kernel)
 
 
+@pytest.mark.timed
 def test_an_interrupt_of_an_upload(two: Two, kernel: Kernel) -> None:
     two.google.set_script(Answer(text="warm"))
     kernel.run("%%gemini\nwarm up")
@@ -443,6 +453,7 @@ def test_an_interrupt_of_an_upload(two: Two, kernel: Kernel) -> None:
     _assert_goes_on(two, kernel)
 
 
+@pytest.mark.timed
 def test_an_interrupt_of_a_wait_for_quota(two: Two, kernel: Kernel) -> None:
     two.configure('[limits.mine."gemini-2.5-flash"]\nrpm = 1')
     two.google.set_script(Answer(text="warm"))
@@ -455,6 +466,7 @@ def test_an_interrupt_of_a_wait_for_quota(two: Two, kernel: Kernel) -> None:
     _assert_goes_on(two, kernel)
 
 
+@pytest.mark.timed
 def test_an_interrupt_while_a_file_is_fetched(two: Two, kernel: Kernel) -> None:
     kernel.run("%%gemini --dry-run\nwarm up")
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the request, never answers
@@ -485,3 +497,29 @@ def _assert_goes_on(two: Two, kernel: Kernel) -> None:
     two.google.set_script(Answer(text="fine"))
     done = kernel.run("%%gemini\nnext")
     assert done.status == "ok" and done.texts()[0] == "fine", done.error
+
+
+def test_what_is_last_and_where_its_files_are(two: Two, kernel: Kernel) -> None:
+    two.google.set_script(Answer(items=["Here: ", Picture(CAT)]))
+    done = kernel.run(f"%%gemini -m {DRAWS} --chat art\nA cat")
+    (saved,) = Path("gemini_outputs").glob("*.png")
+    assert done.status == "ok", done.error
+    for again in ("_", "%gemini last"):
+        text = kernel.run(again).text
+        assert (
+            f"saved as gemini_outputs/{saved.name}" in text and "saved in gemini_outputs/" in text
+        )
+    shown = kernel.run("%gemini chat show art").outputs[0]["data"]
+    assert "<img " in shown["text/html"] and "<picture 64x48>" in shown["text/plain"]
+    saved.unlink()
+    assert "saved" not in kernel.run("%gemini last").text
+    two.google.set_script(Answer(text="from plain Python"))
+    kernel.run("import gemini_magic as gm; asked = gm.ask('x')")
+    assert "from plain Python" in kernel.run("%gemini last").text
+    two.google.set_script(Answer(text="from a function"))
+    kernel.run("%%gemini --def about\nAbout {{ thing }}")
+    kernel.run("got = about('x')")
+    assert "from a function" in kernel.run("%gemini last").text
+    two.google.set_script(Answer(text="from a comparison"))
+    kernel.run("%%gemini --compare google:gemini-2.5-flash,google:gemini-2.5-pro --quiet\nx")
+    assert "from a comparison" in kernel.run("%gemini last").text

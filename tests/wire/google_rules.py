@@ -167,6 +167,8 @@ def _turns(contents: list[dict[str, Any]], signatures: bool) -> Iterator[Violati
             yield Violation("Function calls are made by the model.", f"contents[{i}]")
         if signatures and i >= present:
             yield from _signed(called, i)
+        if signatures:
+            yield from _known_signatures(content, i)
         calls = [p["function_call"] for p in called]
 
 
@@ -197,9 +199,15 @@ def _signed(called: list[dict[str, Any]], i: int) -> Iterator[Violation]:
             f"call `default_api:{name}`, position {i + 1}.",
             f"contents[{i}]",
         )
+
+
+def _known_signatures(content: dict[str, Any], i: int) -> Iterator[Violation]:
+    """A signature comes from here, comes back unchanged, and in what the model said."""
     known = {decode(SIGNATURE), decode(FOREIGN)}
-    if any(decode(p.get("thought_signature") or FOREIGN) not in known for p in called):
-        yield Violation("Thought signature is not valid", f"contents[{i}]")
+    for part in content.get("parts") or []:
+        signature = part.get("thought_signature")
+        if signature and (content.get("role") != "model" or decode(signature) not in known):
+            yield Violation("Thought signature is not valid", f"contents[{i}]")
 
 
 def _system(system: dict[str, Any] | None) -> Iterator[Violation]:
@@ -266,6 +274,20 @@ def _together(body: dict[str, Any], config: dict[str, Any], model: str) -> Itera
     own = any(name in tool for tool in tools for name in SERVICES)
     functions = any("function_declarations" in tool for tool in tools)
     allowed = (body.get("tool_config") or {}).get("include_server_side_tool_invocations")
+    steps = [
+        name
+        for content in body.get("contents") or []
+        for part in content.get("parts") or []
+        for name in ("tool_call", "tool_response")
+        if name in part
+    ]
+    if steps and not allowed:
+        yield Violation(
+            "Tool calls of the service need tool_config.include_server_side_tool_invocations.",
+            "contents",
+        )
+    if steps.count("tool_call") != steps.count("tool_response"):
+        yield Violation("Each tool call needs its tool response.", "contents")
     if own and functions and generation(model) < 3:
         yield Violation("Tool use with function calling is unsupported by the model.", "tools")
     elif own and functions and not allowed:

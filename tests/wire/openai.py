@@ -13,15 +13,16 @@ from typing import Any
 from . import payloads
 from .openai_images import ImageDialect, check_images, form_of
 from .openai_rules import check_request, count_messages, last_text
+from .openai_speech import check_speech, speak
 from .play import Piece, ScriptedServer, dump, echo_of, filled
 from .quota import Exceeded, Left, Quota, QuotaBook
-from .script import Answer, Call, Failure, Picture, ScriptLike
+from .script import Answer, Call, Failure, Fault, Picture, ScriptLike
 from .server import Exchange
 
 MODELS = (
     "gpt-4o-mini", "gpt-5-mini", "gpt-audio", "gpt-image-1-mini", "gpt-image-2.5-flare",
     "gemini-2.5-flash", "gemini-3.8-flash", "gemini-3.1-flash-image", "google/gemma-4-31b",
-    "google/gemini-3.1-flash-image", "dall-e-3", "flux-pro",
+    "google/gemini-3.1-flash-image", "dall-e-3", "flux-pro", "tts-1", "gpt-4o-mini-tts",
 )  # fmt: skip
 FINISH = {"STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "content_filter"}
 PREFIX = r"/v1beta/openai|(?:/[\w-]+)*/v1"
@@ -67,6 +68,9 @@ class OpenAIServer(ScriptedServer):
         if re.fullmatch(rf"({PREFIX})/chat/completions", path):
             body = body if isinstance(body, dict) else {}
             return "generate", str(body.get("model", "")), body.get("stream") is True
+        if re.fullmatch(rf"({PREFIX})/audio/speech", path):
+            body = body if isinstance(body, dict) else {}
+            return "generate", str(body.get("model", "")), True
         if re.fullmatch(rf"({PREFIX})/images/(generations|edits)", path):
             body = body if isinstance(body, dict) else {}  # an edit's form is read in `_images`
             return "generate", str(body.get("model", "")), body.get("stream") is True
@@ -80,8 +84,12 @@ class OpenAIServer(ScriptedServer):
         failure = self._key_failure(exchange) or self.scripted_failure(request.op, request.json)
         if failure is None:
             if request.op == "generate" and request.method == "POST":
-                pictures = "/images/" in request.path
-                failure = self._images(exchange) if pictures else self._chat(exchange)
+                if "/images/" in request.path:
+                    failure = self._images(exchange)
+                elif request.path.endswith("/audio/speech"):
+                    failure = self._speech(exchange)
+                else:
+                    failure = self._chat(exchange)
             elif request.op == "models" and request.method == "GET":
                 failure = self._models(exchange)
             else:
@@ -174,6 +182,27 @@ class OpenAIServer(ScriptedServer):
         if isinstance(item, Failure):
             return item
         self.play(exchange, item, dialect, echo, stream=exchange.request.stream)
+        return None
+
+    def _speech(self, exchange: Exchange) -> Failure | None:
+        body = exchange.request.json
+        if self.openrouter or self.compat:
+            return payloads.openai_error(404, "No such endpoint.")
+        if failure := check_speech(body):
+            return failure
+        model = body["model"]
+        if model not in self.models:
+            return self._unknown_model(model)
+        verdict = self.book.admit(self._project(exchange), model, 10)
+        if isinstance(verdict, Exceeded):
+            return self._quota_failure(verdict, model)
+        item = self.next_item(exchange)
+        if isinstance(item, Failure):
+            return item
+        if isinstance(item, Fault) and item.kind in ("hang", "drop_before_headers"):
+            exchange.reset() if item.kind != "hang" else exchange.wait(None)
+            return None
+        speak(exchange, item or Answer(pictures=[Picture(bytes(4_800), "audio/pcm")]), body)
         return None
 
     def _images(self, exchange: Exchange) -> Failure | None:

@@ -289,7 +289,8 @@ def _messages(messages: list[Any], compat: bool) -> Iterator[Failure]:
             text = f"Invalid value: '{role}'. Supported values are: {listed}."
             yield _bad(text, f"{at}.role", "invalid_value")
             return
-        for name in set(message) - ROLES[role] - {"role"}:
+        signed = {"extra_content"} if compat and role == "assistant" else set()
+        for name in set(message) - ROLES[role] - {"role"} - signed:
             yield _unknown(f"{at}.{name}")
         calls = message.get("tool_calls")
         if "content" not in message and not calls:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import select
+import selectors
 import socket
 import struct
 import threading
@@ -56,6 +56,17 @@ class Disconnect:
     request: Recorded
     chunks: int
     at: float = field(default_factory=time.monotonic)
+
+
+#: Not ``select``, which knows a process's first 1,024 files only.
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+
+def _readable(sock: socket.socket, timeout: float | None) -> bool:
+    """Whether bytes or the end come within ``timeout`` seconds (None: for ever)."""
+    with _Selector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(timeout))
 
 
 class Exchange:
@@ -119,8 +130,7 @@ class Exchange:
                 return
             if self._sock.fileno() < 0:
                 raise Gone
-            readable, _, _ = select.select([self._sock], [], [], left)
-            if not readable:
+            if not _readable(self._sock, left):
                 return
             if self.client_gone():
                 raise Gone
@@ -129,7 +139,7 @@ class Exchange:
     def client_gone(self) -> bool:
         try:
             flags = socket.MSG_PEEK | getattr(socket, "MSG_DONTWAIT", 0)
-            if not select.select([self._sock], [], [], 0)[0]:
+            if not _readable(self._sock, 0):
                 return False
             return self._sock.recv(1, flags) == b""
         except BlockingIOError:

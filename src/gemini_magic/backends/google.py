@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -66,6 +67,7 @@ class GoogleBackend:
             from google.genai import types as wire
 
             logging.getLogger("google_genai._api_client").addFilter(_about_our_own_key)
+            logging.getLogger("google_genai.types").addFilter(_about_what_we_read)
             warnings.filterwarnings(  # the SDK's words on reasons that are newer than it is
                 "ignore", r"(?s).* is not a valid \w+$", UserWarning, r"google\.genai\._common"
             )
@@ -105,7 +107,7 @@ class GoogleBackend:
         google_settings.asked(question, "")
 
     async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
-        google_settings.refuse(request, model)
+        google_settings.refuse(request, model, vertex=self._vertex is not None)
         config, notices = google_settings.asked(request, model)
         if not _is_later_hop(request):
             for notice in notices:
@@ -126,7 +128,8 @@ class GoogleBackend:
                     else:
                         yield step
         headers, reader = noting_headers(), Reader()
-        contents = google_out.contents(request.messages, model, uris)
+        combined = google_settings.combines(request)
+        contents = google_out.contents(request.messages, model, uris, steps=combined)
         try:
             async with closing_answers():
                 with wire_failures() as progress:
@@ -189,6 +192,19 @@ def _about_our_own_key(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Both GOOGLE_API_KEY and GEMINI_API_KEY")
 
 
+#: Set while the SDK reads a chunk for us.
+_reading: ContextVar[bool] = ContextVar("gemini_magic_reading", default=False)
+
+
+def _about_what_we_read(record: logging.LogRecord) -> bool:
+    """Drops what the SDK warns of in a chunk: we read all parts of it, and no ``.text``.
+
+    It makes a text of every chunk where there is a schema, and warns of pictures and calls in it,
+    which would be drawn into the cell. The user's own calls keep their warnings.
+    """
+    return not _reading.get()
+
+
 async def _limit_the_connect(request: Any) -> None:
     """The SDK switches all of httpx2's limits off; silence is the engine's, connecting is ours."""
     request.extensions["timeout"] = {
@@ -201,6 +217,7 @@ async def _next(chunks: AsyncGenerator[Any]) -> Any:
 
     It checks types, but not in all places (a list where a word belongs).
     """
+    _reading.set(True)
     try:
         return await anext(chunks, None)
     except (AttributeError, TypeError, LookupError, ValueError, RecursionError) as odd:
@@ -209,6 +226,8 @@ async def _next(chunks: AsyncGenerator[Any]) -> Any:
         kind = type(odd).__name__
         detail = f"it is none that Google's library understands ({kind})"
         raise WireError("stream", detail=detail) from None
+    finally:
+        _reading.set(False)
 
 
 def _is_later_hop(request: Request) -> bool:

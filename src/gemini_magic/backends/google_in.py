@@ -25,6 +25,7 @@ from gemini_magic.types import (
     Part,
     PartDone,
     Preview,
+    Step,
     TextDelta,
     ThoughtDelta,
     ToolCall,
@@ -94,7 +95,10 @@ class Reader:
             self._take(len(part.text))
             if not part.thought:
                 yield from self._sounded()
-            yield (ThoughtDelta if part.thought else TextDelta)(part.text)
+            if part.thought:
+                yield ThoughtDelta(part.text)
+            else:
+                yield TextDelta(part.text, part.thought_signature or None)
             return
         said = list(self._other(part))
         if said:
@@ -115,16 +119,24 @@ class Reader:
             self._take(len(source))
             language = _word(code.language).lower() if code.language else "python"
             language = "" if language == "language_unspecified" else language
-            yield PartDone(Part(code=Code(source, language), signature=signature))
+            made = Part(code=Code(source, language, _short(code.id)), signature=signature)
+            yield PartDone(made)
         elif (result := part.code_execution_result) is not None:
             text = whole(result.output or "")
             self._take(len(text))
             failed = _word(result.outcome) not in ("OUTCOME_OK", "None", "OUTCOME_UNSPECIFIED")
-            yield PartDone(Part(output=CodeOutput(text, failed), signature=signature))
+            made = Part(output=CodeOutput(text, failed, _short(result.id)), signature=signature)
+            yield PartDone(made)
         elif (call := part.function_call) is not None:
             yield self._called(call, signature)
+        elif (asked := part.tool_call) is not None:
+            yield self._step(asked, asked.args, signature)
+        elif (given := part.tool_response) is not None:
+            yield self._step(given, given.response, signature, answer=True)
         elif (file := part.file_data) is not None and file.file_uri:
             yield Notice(f"the answer names a file of the service: {_short(file.file_uri)}")
+        elif signature and not part.thought:  # Gemini 3 sends it last, with an empty text
+            yield TextDelta("", signature)
 
     def _called(self, call: Any, signature: bytes | None) -> BackendEvent:
         if not call.name:
@@ -136,6 +148,15 @@ class Reader:
         self._take(len(arguments))
         made = ToolCall(_short(call.name), arguments, _short(call.id))
         return ToolCalled(made, Part(call=made, signature=signature))
+
+    def _step(
+        self, said: Any, content: Any, signature: bytes | None, *, answer: bool = False
+    ) -> PartDone:
+        """What one of the service's own tools was asked, or gave: it wants it back, unchanged."""
+        words = whole(json.dumps(content or {}, ensure_ascii=False))
+        self._take(len(words))
+        step = Step(_word(said.tool_type) if said.tool_type else "", words, _short(said.id), answer)
+        return PartDone(Part(step=step, signature=signature))
 
     def _heard(self, blob: Any, signature: bytes | None) -> Iterator[BackendEvent]:
         """A piece of speech: pieces of one kind make one sound."""

@@ -11,7 +11,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gemini_magic.types import Code, CodeOutput, Message, Part, Request, ToolCall, ToolResult
+from gemini_magic.types import (
+    Code,
+    CodeOutput,
+    Message,
+    Part,
+    Request,
+    Step,
+    ToolCall,
+    ToolResult,
+)
 
 if TYPE_CHECKING:
     from google.genai import types as wire
@@ -64,9 +73,11 @@ def _size(part: Part) -> int:
         return signature + (len(part.data) + 2) // 3 * 4
     return signature + sum(
         _json(one)
-        for one in (part.text, part.uri, part.call, part.result, part.code, part.output)
+        for one in (
+            part.text, part.uri, part.call, part.result, part.code, part.output, part.step,
+        )
         if one is not None
-    )
+    )  # fmt: skip
 
 
 def _json(value: Any) -> int:
@@ -74,19 +85,27 @@ def _json(value: Any) -> int:
 
 
 def contents(
-    messages: Sequence[Message], model: str, uris: Mapping[Part, str] | None = None
+    messages: Sequence[Message],
+    model: str,
+    uris: Mapping[Part, str] | None = None,
+    *,
+    steps: bool = False,
 ) -> list[wire.Content]:
     """The messages as the wire has them; ``uris`` is where uploaded parts are.
 
-    What functions gave back goes by its call's name and id; a thought signature goes back with the
-    part that carried it.
+    ``steps``: with what the service's own tools were asked and gave, as a request wants it that
+    combines them with functions; others know nothing of it. What functions gave back goes by its
+    call's name and id; a thought signature goes back with the part that carried it.
     """
     from google.genai import types as wire
 
     must_sign = "gemini" in model and generation(model) >= (3, 0)
     made: list[wire.Content] = []
     for message in messages:
-        parts = [_part(part, uris or {}) for part in _said(message)]
+        said = [part for part in _said(message) if steps or part.step is None]
+        if message.parts and not said:
+            continue
+        parts = [_part(part, uris or {}) for part in said]
         calls = [part for part in parts if part.function_call is not None]
         if must_sign and calls and calls[0].thought_signature is None:
             calls[0].thought_signature = UNSIGNED
@@ -95,8 +114,12 @@ def contents(
 
 
 def _said(message: Message) -> Sequence[Part]:
-    """The parts without empty texts, which the wire refuses; an empty message stays as it is."""
-    return [part for part in message.parts if part.text != ""] or message.parts
+    """The parts without empty texts, which the wire refuses unless they carry a signature.
+
+    An empty message stays as it is.
+    """
+    said = [part for part in message.parts if part.text != "" or part.signature is not None]
+    return said or message.parts
 
 
 def _part(part: Part, uris: Mapping[Part, str]) -> wire.Part:
@@ -118,6 +141,8 @@ def _part(part: Part, uris: Mapping[Part, str]) -> wire.Part:
         made.executable_code = _code(part.code)
     elif part.output is not None:
         made.code_execution_result = _output(part.output)
+    elif part.step is not None:
+        _take_step(made, part.step)
     else:
         raise ValueError("a file has to be uploaded first")
     return made
@@ -156,11 +181,21 @@ def _code(code: Code) -> wire.ExecutableCode:
 
     known = code.language.lower() == "python"
     language = wire.Language.PYTHON if known else wire.Language.LANGUAGE_UNSPECIFIED
-    return wire.ExecutableCode(code=code.source, language=language)
+    return wire.ExecutableCode(id=code.id or None, code=code.source, language=language)
 
 
 def _output(output: CodeOutput) -> wire.CodeExecutionResult:
     from google.genai import types as wire
 
     outcome = wire.Outcome.OUTCOME_FAILED if output.failed else wire.Outcome.OUTCOME_OK
-    return wire.CodeExecutionResult(outcome=outcome, output=output.text)
+    return wire.CodeExecutionResult(id=output.id or None, outcome=outcome, output=output.text)
+
+
+def _take_step(made: wire.Part, step: Step) -> None:
+    from google.genai import types as wire
+
+    tool, content = wire.ToolType(step.tool) if step.tool else None, _value(step.content)
+    if step.answer:
+        made.tool_response = wire.ToolResponse(id=step.id or None, tool_type=tool, response=content)
+    else:
+        made.tool_call = wire.ToolCall(id=step.id or None, tool_type=tool, args=content)

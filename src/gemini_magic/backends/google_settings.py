@@ -45,23 +45,50 @@ class Asked(NamedTuple):
     notices: tuple[str, ...]
 
 
-def refuse(request: Request, model: str) -> None:
+def combines(request: Request) -> bool:
+    """Whether functions go together with the service's own tools.
+
+    The service then says what its tools were asked and gave, and wants it back with the history.
+    Source: https://ai.google.dev/gemini-api/docs/generate-content/tool-combination
+    """
+    return bool(request.tools and request.services)
+
+
+def refuse(request: Request, model: str, *, vertex: bool = False) -> None:
     """Raises ``UsageError`` for what Gemini is known to refuse, before anything is sent.
 
-    Functions go together with the service's own tools on no model here: from Gemini 3 on the
-    service allows it if what its tools said in between is sent back, which a history of ours does
-    not hold. Source: https://ai.google.dev/gemini-api/docs/tool-combination
+    Functions go together with the service's own tools from Gemini 3 on, and not on Vertex AI
+    (google-genai 3.4.0, ToolConfig.include_server_side_tool_invocations).
     """
     services = ", ".join(f"--{service.replace('_', '-')}" for service in request.services)
-    if request.tools and services:
+    if combines(request) and (vertex or generation(model) < (3, 0)):
+        who = "Vertex AI" if vertex else model
+        newer = "AI Studio: -m studio:" if vertex else "a model from Gemini 3 on: -m "
         raise UsageError(
-            f"Gemini takes no functions (--tools) together with {services}; nothing was sent.",
-            "Use one of them, or write a function that does the other's work.",
+            f"{who} takes no functions (--tools) together with {services}; nothing was sent.",
+            f"Use one of them, or ask {newer}{catalog.default_model()}",
         )
     if request.schema is not None and (request.tools or services) and generation(model) < (3, 0):
         raise UsageError(
             f"{model} takes no --schema together with {services or '--tools'}; nothing was sent.",
-            "Ask a model from Gemini 3 on: -m gemini-3.5-flash-lite",
+            f"Ask a model from Gemini 3 on: -m {catalog.default_model()}",
+        )
+    if "image" in (request.settings.modalities or catalog.makes(model)):
+        _refuse_shapes(request.settings, model)
+
+
+def _refuse_shapes(settings: Settings, model: str) -> None:
+    """Raises ``UsageError`` for a size or a ratio that no picture of Gemini has."""
+    size, aspect = settings.size, settings.aspect
+    if size is not None and size.upper() not in _SIZES and not _PIXELS.fullmatch(size.strip()):
+        raise UsageError(
+            f"--size {size[:40]}: {model} makes no pictures of that size; nothing was sent.",
+            f"Sizes: {', '.join(_SIZES)}, or the pixels such as 1920x1080 (the nearest is asked)",
+        )
+    if aspect is not None and aspect not in _ASPECTS:
+        raise UsageError(
+            f"--aspect {aspect[:40]}: {model} makes no pictures of that shape; nothing was sent.",
+            f"Ratios: {', '.join(_ASPECTS)}",
         )
 
 
@@ -102,6 +129,8 @@ def asked(request: Request, model: str) -> Asked:
         config.response_mime_type = "application/json"
         config.response_json_schema = json.loads(request.schema)
     config.tools = list(_tools(request)) or None
+    if combines(request):
+        config.tool_config = wire.ToolConfig(include_server_side_tool_invocations=True)
     makes = settings.modalities or catalog.makes(model)
     if settings.modalities or makes != ("text",):
         config.response_modalities = [one.upper() for one in makes]
@@ -183,9 +212,8 @@ def _picture(
         notices.append(
             f"Gemini makes no pictures of {settings.size} pixels: {size} at {aspect} was asked for"
         )
-    elif size is not None and (size := size.upper()) not in _SIZES:
-        notices.append(f"--size {settings.size} was left out: Gemini has {', '.join(_SIZES)}")
-        size = None
+    elif size is not None:
+        size = size.upper()
     return wire.ImageConfig(image_size=size, aspect_ratio=aspect) if size or aspect else None
 
 

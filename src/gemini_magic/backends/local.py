@@ -78,7 +78,7 @@ class LocalBackend:
         """See ``Backend.stream``. Raises MissingWeights, MissingExtra, UnknownModel, UsageError or
         ConfigError before anything is sent; never downloads weights.
         """
-        _check(request, model)
+        refuse(request, model)
         spec = self._spec(model)
         request, notices = _within_reach(request)
         given_up = threading.Event()
@@ -109,7 +109,7 @@ class LocalBackend:
 
     async def count_tokens(self, request: Request, model: str) -> int | None:
         """The input tokens as the running model counts them; None while it is not running."""
-        _check(request, model)
+        refuse(request, model)
         spec = self._spec(model)
         return await asyncio.to_thread(_count, spec, request)
 
@@ -173,8 +173,11 @@ _UNKNOWN = (
 )  # fmt: skip
 
 
-def _check(request: Request, model: str) -> None:
-    """Raise UsageError for what the embedded model cannot do, naming what can."""
+def refuse(request: Request, model: str) -> None:
+    """Raise UsageError for what the embedded model cannot do, naming what can.
+
+    ``model`` is the name by which it was asked; another model's, where it is to stand in for that.
+    """
     if made := [form for form in makes(model) if form != "text"]:
         raise _refused(f"the embedded model writes text only, and {model} makes {made[0]}")
     for service in request.services:
@@ -307,6 +310,15 @@ def _running(child: rendezvous.Child | None) -> dict[str, Any]:
         "uptime": max(0.0, time.time() - child.started),
         "memory": rendezvous.memory(child.pid),
     }
+
+
+def address(model: str) -> tuple[str, str] | None:
+    """Where a running model speaks OpenAI's wire (``http://127.0.0.1:PORT/v1``), and its key."""
+    for place in rendezvous.everyone():
+        child = rendezvous.read(place)
+        if child and child.url and child.model == model and rendezvous.alive(child):
+            return f"{child.url}/v1", child.key
+    return None
 
 
 def stop() -> list[str]:

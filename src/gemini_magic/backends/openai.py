@@ -80,10 +80,13 @@ class OpenAIBackend:
         """See ``Backend.stream``. Raises UsageError before anything is sent for what this wire
         cannot do; what it can do without is a ``Notice``.
         """
-        from gemini_magic.backends import openai_images
+        from gemini_magic.backends import openai_images, openai_speech
 
-        draws = openai_images.draws(model, self._dialect)
-        return self._draw(request, model) if draws else self._chat(request, model)
+        if openai_images.draws(model, self._dialect):
+            return self._draw(request, model)
+        if openai_speech.speaks(model, self._dialect):
+            return self._speak(request, model)
+        return self._chat(request, model)
 
     async def _chat(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         body: Body = await self._written(chat_body, request, model)
@@ -120,6 +123,19 @@ class OpenAIBackend:
         headers = noting_headers()
         with wire_failures() as progress:
             events = openai_images.draw(self._client(), order, self._dialect, headers, progress)
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+
+    async def _speak(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
+        from gemini_magic.backends import openai_speech
+
+        order = openai_speech.order_of(request, model)
+        for notice in order.notices:
+            yield Notice(notice)
+        headers = noting_headers()
+        with wire_failures() as progress:
+            events = openai_speech.speak(self._client(), order, headers, progress)
             async with aclosing(events):
                 async for event in events:
                     yield event

@@ -12,7 +12,7 @@ from typing import Any
 
 from gemini_magic import pictures
 from gemini_magic.backends.characters import whole
-from gemini_magic.backends.openai_calls import Calls, get, text
+from gemini_magic.backends.openai_calls import Calls, get, signature_of, text
 from gemini_magic.backends.openai_pictures import Album
 from gemini_magic.types import (
     CUT,
@@ -113,6 +113,8 @@ class ChatAnswer:
             yield from self._hear(data)
         for call in _list(said, "tool_calls"):
             self._calls.take(call)
+        if signature := signature_of(said):
+            yield TextDelta("", signature)
         for note in _list(said, "annotations"):
             source = get(note, "url_citation")
             uri, title = text(get(source, "url")), text(get(source, "title"))[:300]
@@ -133,7 +135,8 @@ class ChatAnswer:
                 yield ThoughtDelta(words)
         elif kind != "image_url" and kind not in self._strange:
             self._strange.add(kind)
-            yield Notice(f"a part of the answer was left out: its kind is {kind[:40]!r}")
+            what = f"a part of the answer was left out: its kind is {kind[:40]!r}"
+            yield Notice(what, lost=True)
 
     def _hear(self, data: str) -> Iterator[BackendEvent]:
         try:
@@ -141,7 +144,7 @@ class ChatAnswer:
         except (binascii.Error, ValueError):
             if "sound" not in self._strange:
                 self._strange.add("sound")
-                yield Notice("a part of the sound was left out: it is no base64")
+                yield Notice("a part of the sound was left out: it is no base64", lost=True)
 
     def end(self) -> Iterator[BackendEvent]:
         """What is complete only when nothing more comes: sound, and calls."""

@@ -75,7 +75,7 @@ class Calls:
         call.id = call.id or id
         call.name = call.name or name
         call.pieces.append(arguments)
-        call.signature = call.signature or _signature(delta)
+        call.signature = call.signature or signature_of(delta)
         self._size += len(arguments)
         if self._size > MAX_ARGUMENTS:
             raise WireError("stream", detail="the arguments of a call never ended")
@@ -115,12 +115,12 @@ class Calls:
             yield ToolCalled(call, Part(call=call, signature=one.signature))
 
 
-def _signature(delta: Any) -> bytes | None:
-    """Gemini's signature of a thought, which has to go back with the call.
+def signature_of(holder: Any) -> bytes | None:
+    """Gemini's signature of a thought, which has to go back with the call or text that carried it.
 
     Source: https://ai.google.dev/gemini-api/docs/thought-signatures
     """
-    google = get(get(delta, "extra_content"), "google")
+    google = get(get(holder, "extra_content"), "google")
     written = text(get(google, "thought_signature")).replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(written, validate=True) or None

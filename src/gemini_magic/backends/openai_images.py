@@ -135,7 +135,10 @@ def _originals(messages: tuple[Message, ...], notices: list[str]) -> list[Part]:
 
 
 def picture_size(model: str, size: str | None, aspect: str | None) -> tuple[str, str]:
-    """The size as the interface takes it ("": its default), and what of it cannot be had."""
+    """The size as the interface takes it ("": its default), and what of it cannot be had.
+
+    Raises ``UsageError`` for what is no size, or no ratio.
+    """
     if size is None and aspect is None:
         return "", ""
     width: float
@@ -149,7 +152,11 @@ def picture_size(model: str, size: str | None, aspect: str | None) -> tuple[str,
         edge = _EDGES.get((size or "1K").upper(), 0)
         width, height = edge * math.sqrt(ratio), edge / math.sqrt(ratio) if ratio else 0.0
     if not (width and height):
-        return "", f"size left out: {size or aspect} is none"
+        odd = f"--aspect {aspect}" if aspect and not exact and not ratio else f"--size {size}"
+        raise UsageError(
+            f"{odd[:60]}: {model} makes no such pictures; nothing was sent.",
+            f"Sizes: {_sizes(model)}; ratios such as 16:9",
+        )
     for prefix, sizes in _SIZES.items():
         if _bare(model).startswith(prefix):
             best, fits = _nearest(sizes, width, height)
@@ -160,6 +167,14 @@ def picture_size(model: str, size: str | None, aspect: str | None) -> tuple[str,
     scale = min(1.0, math.sqrt(_PIXELS / (width * height)), _LONGEST / max(width, height))
     sides = (max(_STEP, int(side * scale + 0.01) // _STEP * _STEP) for side in (width, height))
     return "x".join(map(str, sides)), ""
+
+
+def _sizes(model: str) -> str:
+    """The sizes that a model has, for people."""
+    for prefix, sizes in _SIZES.items():
+        if _bare(model).startswith(prefix):
+            return ", ".join(f"{width}x{height}" for width, height in sizes)
+    return f"{', '.join(_EDGES)}, or pixels such as 1536x1024"
 
 
 def _nearest(sizes: tuple[tuple[int, int], ...], width: float, height: float) -> tuple[str, bool]:

@@ -76,6 +76,9 @@ class _Writer:
         said: dict[str, Any] = {"role": "assistant", "content": text or None}
         if calls:
             said["tool_calls"] = calls
+        for part in message.parts:  # there is room for one: the last, which covers all
+            if part.text is not None:
+                self._sign(said, part)
         self.written.append(said)
 
     def _remember(self, part: Part) -> None:
@@ -113,11 +116,17 @@ class _Writer:
         self._answers[answer] = unique
         function = {"name": call.name, "arguments": _object(call.arguments)}
         written: dict[str, Any] = {"id": unique, "type": "function", "function": function}
+        self._sign(written, part)
+        return written
+
+    def _sign(self, written: dict[str, Any], part: Part) -> None:
+        """Give a signature back to Google, whose it is, and to nobody else.
+
+        Source: https://ai.google.dev/gemini-api/docs/thought-signatures
+        """
         if part.signature is not None and self._dialect.kind == "google":
-            # Source: https://ai.google.dev/gemini-api/docs/thought-signatures
             signature = base64.b64encode(part.signature).decode("ascii")
             written["extra_content"] = {"google": {"thought_signature": signature}}
-        return written
 
     def user(self, parts: Sequence[Part]) -> None:
         """A message of the user's; without parts, only what has to be said between two others."""

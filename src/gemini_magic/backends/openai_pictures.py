@@ -21,14 +21,15 @@ MAX_PICTURE = 32_000_000
 #: How many pictures one answer may name, and how many of them it may have us fetch.
 MAX_PICTURES, MAX_FETCHED = 64, 16
 
-#: The pictures that a browser draws.
-_DRAWN = ("image/png", "image/jpeg", "image/gif", "image/webp")
+#: The pictures that are taken: a browser or Pillow draws them, or they are saved at least.
+_TAKEN = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heic")
+_NONE = "no PNG, JPEG, WebP, GIF, AVIF or HEIC"
 
 
 def picture(data: bytes) -> Part | None:
-    """The bytes as a part, if they begin as a picture does that a browser draws."""
+    """The bytes as a part, if they begin as a picture does."""
     kind = media_type(data[:HEAD])
-    return Part(data=data, mime_type=kind) if kind in _DRAWN else None
+    return Part(data=data, mime_type=kind) if kind in _TAKEN else None
 
 
 def from_base64(text: object) -> Part | str:
@@ -41,7 +42,7 @@ def from_base64(text: object) -> Part | str:
         data = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return "it is no base64"
-    return picture(data) or "it is no PNG, JPEG, WebP or GIF"
+    return picture(data) or f"it is {_NONE}"
 
 
 class Album:
@@ -57,7 +58,8 @@ class Album:
             return
         if len(self._seen) > MAX_PICTURES:
             if len(self._seen) == MAX_PICTURES + 1:
-                yield Notice(f"more than {MAX_PICTURES} pictures: the rest was left out")
+                text = f"more than {MAX_PICTURES} pictures: the rest was left out"
+                yield Notice(text, lost=True)
             return
         if url[:5].lower() == "data:":
             head, _, text = url.partition(",")
@@ -78,7 +80,7 @@ class Album:
             return str(error)
         if part := picture(found.data):
             return part
-        return f"what {_host(url)} sent is no PNG, JPEG, WebP or GIF"
+        return f"what {_host(url)} sent is {_NONE}"
 
     def _is_new(self, key: bytes) -> bool:
         digest = hashlib.sha256(key).digest()
@@ -91,7 +93,7 @@ def told(found: Part | str) -> PartDone | Notice:
     """The picture, or a line on why it is none."""
     if isinstance(found, Part):
         return PartDone(found)
-    return Notice(f"a picture was left out: {found.rstrip('.')}")
+    return Notice(f"a picture was left out: {found.rstrip('.')}", lost=True)
 
 
 def _host(url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,12 +11,16 @@ from gemini_magic import catalog
 from gemini_magic.backends import openai_media as media
 from gemini_magic.backends.openai_dialects import Dialect, refused
 from gemini_magic.backends.openai_messages import messages_of
+from gemini_magic.errors import UsageError
 from gemini_magic.types import CODE_EXECUTION, SEARCH, URL_CONTEXT, Request, Settings, Tool
 
 #: The voice where the user names none. Source: OpenAI's guide "Audio and speech".
 _VOICE = "alloy"
 #: What Gemini's compatible endpoint answers with "Unknown name ...: Cannot find field".
 _NOT_GOOGLE = ("seed", "presence_penalty", "frequency_penalty")
+#: What a size of OpenRouter's pictures looks like.
+#: Source: https://openrouter.ai/docs/guides/overview/multimodal/image-generation
+_SIZE = re.compile(r"\d+(?:\.\d+)?K|\d+(?:\s*[x×]\s*\d+)?", re.I)
 
 
 class Body(NamedTuple):
@@ -144,6 +149,11 @@ def _forms(
     if dialect.kind == "openrouter":
         # https://openrouter.ai/docs/guides/overview/multimodal/image-generation
         given = {"aspect_ratio": settings.aspect, "image_size": settings.size}
+        if settings.size is not None and not _SIZE.fullmatch(settings.size):
+            raise UsageError(
+                f"--size {settings.size[:40]}: that is no size; nothing was sent.",
+                "Sizes: 1K, 2K or 4K, where the model has them",
+            )
         if found := {name: value for name, value in given.items() if value is not None}:
             extra["image_config"] = found
         lost = ("quality",)

@@ -12,7 +12,7 @@ from gemini_magic.errors import GeminiMagicError
 
 def parser() -> argparse.ArgumentParser:
     """The command line; each command's module adds its own part."""
-    from gemini_magic.cli import demo, enable, export, local
+    from gemini_magic.cli import demo, enable, export, import_, local, migrate, verify
 
     top = argparse.ArgumentParser(
         prog="jupyter gemini",
@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"gemini-magic {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (demo, enable, export, local):
+    for module in (demo, enable, export, import_, local, migrate, verify):
         module.add_to(commands)
     return top
 

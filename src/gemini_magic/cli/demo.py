@@ -1,11 +1,13 @@
-"""``jupyter gemini demo``: run the quickstart notebook on the embedded model, and show it."""
+"""``jupyter gemini demo``: run the quickstart notebook on the embedded model, and its script."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,8 @@ def add_to(commands: Any) -> None:
 
 
 def demo(arguments: argparse.Namespace) -> None:
-    """Install the weights if they are missing, execute the notebook, print what it shows.
+    """Install the weights if they are missing, execute the notebook, print what it shows; of the
+    quickstart, also what the script prints that it becomes.
 
     Raises ``GeminiMagicError`` where the file is no notebook or does not run to its end.
     """
@@ -40,6 +43,8 @@ def demo(arguments: argparse.Namespace) -> None:
         local_command.install(None, model)
     os.environ["GEMINI_MAGIC_MODEL"] = f"local:{model}"
     _execute(notebook, path)
+    if arguments.notebook is None:
+        _run_as_script(path, model)
     print(f"\n{_open(path)}")
 
 
@@ -101,6 +106,34 @@ def _execute(notebook: Any, path: Path) -> None:
             f"there is no Jupyter kernel called {error.name}.",
             f"run: {sys.executable} -m ipykernel install --sys-prefix",
         ) from None
+
+
+def _run_as_script(path: Path, model: str) -> None:
+    """Export a notebook, and print what the script does: it asks the running model by itself."""
+    from gemini_magic.backends import local
+    from gemini_magic.convert.exporting import export_file
+    from gemini_magic.convert.options import NONE
+    from gemini_magic.notebook.export_context import context_of
+
+    folder = path.absolute().parent
+    made = export_file(path, context_of(folder), "python-genai", NONE)
+    print(f"\n## As a script\n\n{_command(path)}\npython {path.stem}.py", flush=True)
+    place = local.address(model)
+    if place is None:
+        raise GeminiMagicError("the model's process has ended.", "run: jupyter gemini demo")
+    names = dict(zip(("LOCAL_BASE_URL", "LOCAL_API_KEY"), place, strict=True))
+    with tempfile.TemporaryDirectory() as work:
+        script = Path(work, f"{path.stem}.py")
+        script.write_text(made.text, "utf-8")
+        done = subprocess.run(
+            [sys.executable, script.name], cwd=work, env={**os.environ, **names}, check=False
+        )
+    if done.returncode:
+        raise GeminiMagicError("the exported script has failed.", f"look: {_command(path)}")
+
+
+def _command(path: Path) -> str:
+    return f"jupyter gemini export {_shown(path)}"
 
 
 def _text(output: Any) -> str:

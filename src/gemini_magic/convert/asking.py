@@ -11,24 +11,31 @@ from gemini_magic import catalog
 from gemini_magic.cell import GeminiCell
 from gemini_magic.config import Backend
 from gemini_magic.convert import plan as planning
-from gemini_magic.convert import pytext, python_genai, python_openai
+from gemini_magic.convert import pytext, python_genai, python_images, python_openai
 from gemini_magic.convert.context import Context
 from gemini_magic.convert.library import Import
 from gemini_magic.convert.names import Names
-from gemini_magic.convert.plan import Given, Plan
+from gemini_magic.convert.plan import Plan
 from gemini_magic.convert.pytext import OWN, call, literal
+from gemini_magic.convert.python_frozen import Recorded
+from gemini_magic.convert.python_words import Words
 from gemini_magic.convert.static import Static
 from gemini_magic.convert.steps import Prompt
 from gemini_magic.errors import GeminiMagicError
-from gemini_magic.template import Placeholder, Segment, placeholders
-
-_TABLES = ("csv", "markdown", "md")
+from gemini_magic.template import Placeholder, placeholders
 
 
 class Asking:
     """What all prompts of a script need together: clients, histories, schemas, helpers."""
 
     def __init__(self, target: str, context: Context, names: Names, static: Static) -> None:
+        #: The requests of the cell at hand, where those that were sent are to be sent again.
+        self.recorded: Recorded | None = None
+        #: Characters that a line has for the call of a prompt.
+        self.room = pytext.LINE
+        self._plans_at_hand: list[Plan] = []
+        #: What is written beside the script, by its name.
+        self.files: dict[str, bytes] = {}
         self.static = static
         self.helpers: set[str] = set()
         self.imports: set[Import] = set()
@@ -37,12 +44,16 @@ class Asking:
         self.histories: dict[tuple[str, str], tuple[str, str]] = {}
         self.constants: list[tuple[str, str]] = []
         self.key_names: set[str] = set()
+        #: What is imported from ``__future__``.
+        self.futures: set[str] = set()
+        self.bound = names.bound
         #: IPython's display, where the notebook has it from nowhere else.
         self.display_names = {"display"} - set(names.bound)
         self._target = target
         self._context = context
         self._names = names
         self._taken = names.taken()
+        self._words = Words(names, self.helpers, self.files)
 
     def name(self, wish: str) -> str:
         """A name that nobody has, as near to the wish as can be; it is taken from now on."""
@@ -61,12 +72,26 @@ class Asking:
         Raises ``GeminiMagicError`` where nobody can be asked.
         """
         self.constants.clear()
-        plans = planning.plans(prompt, self._context, self.static, self._names, note)
+        plans = self._plans(prompt, note)
         written = [self._asked(plan, cell_id, note) for plan in plans]
         if prompt.cell.get("compare") is None:
             return written[0]
         rows = "".join(f"{pytext.INDENT}{pytext.indented_more(one)},\n" for one in written)
         return f"[\n{rows}]"
+
+    def _plans(self, prompt: Prompt, note: Callable[[str, str], None]) -> list[Plan]:
+        told: list[tuple[str, str]] = []
+
+        def tell(kind: str, text: str) -> None:
+            told.append((kind, text))
+
+        plans = planning.plans(prompt, self._context, self.static, self._names, tell)
+        known = None if self.recorded is None else self.recorded.plans(prompt, plans)
+        for kind, text in told:
+            if known is None or not (kind == "undefined" or "when the script runs" in text):
+                note(kind, text)
+        self._plans_at_hand = plans if known is None else known
+        return self._plans_at_hand
 
     def function(self, prompt: Prompt, cell_id: str, note: Callable[[str, str], None]) -> str:
         """The definition that ``--def`` makes."""
@@ -74,6 +99,7 @@ class Asking:
         rest = {name: value for name, value in cell.options if name != "def"}
         asked = Prompt(GeminiCell.of(cell.template, rest), prompt.used)
         given = ", ".join(self._parameters(cell))
+        self.room = pytext.LINE - len("    return ")
         body = self.expression(asked, cell_id, note)
         self.helpers.add("Reply")
         return f"def {cell.text('def')}({given}):\n    return {pytext.indented_more(body)}"
@@ -105,6 +131,8 @@ class Asking:
     # --- one call ---
 
     def _asked(self, plan: Plan, cell_id: str, note: Callable[[str, str], None]) -> str:
+        if not self._speaks_gemini(plan.backend) and python_images.draws(plan):
+            return self._finished(plan, self._drawn(plan, note), cell_id)
         wire = "gemini" if self._speaks_gemini(plan.backend) else "openai"
         schema = self._schema(plan)
         declared = {use.name: self._declared(use.expression) for use in plan.uses if not use.tool}
@@ -114,7 +142,6 @@ class Asking:
             empty = f"{OWN}types.GenerateContentConfig()"
             self.dependencies.add(python_genai.DEPENDENCY)
         else:
-            self._check_images(plan, note)
             made = python_openai.written(plan, schema, declared, note)
             settings, empty = made.settings, "{}"
             more += [f"instructions={made.instructions}"] if made.instructions else []
@@ -123,45 +150,77 @@ class Asking:
         arguments = [
             self._client(plan.backend, wire, note),
             literal(plan.model),
-            self._prompt(plan),
+            self._words.of(plan),
         ]
         if plan.uses:
             helper += "_with_functions"
             arguments += [settings or empty, self._functions(plan)]
             more += [f"hops={plan.hops}"] if plan.hops != 8 else []
+            if (seconds := plan.cell.get("tool-timeout")) is not None:
+                more.append(f"seconds={seconds}")
         elif settings:
             arguments.append(settings)
         if settings and wire == "gemini":
             self.imports.add(python_genai.TYPES)
-        if chat := plan.cell.text("chat"):
-            more.append(f"history={self._history(chat, wire, note)}")
-        if plan.cell.flag("quiet"):
-            more.append("quiet=True")
+        chat = plan.cell.text("chat")
+        history = self._history(chat, wire, note) if chat else ""
+        more += ["quiet=True"] if plan.cell.flag("quiet") else []
         self.helpers.add(helper)
-        return self._finished(plan, call(OWN + helper, [*arguments, *more]), cell_id)
+        if plan.cell.flag("repair") and plan.schema:
+            again = [*arguments[:2], "prompt", *arguments[3:], "history=history", *more]
+            return self._repaired(plan, call(OWN + helper, again), arguments[2], history)
+        more += [f"history={history}"] if history else []
+        alone = plan.request.schema is None and not self._makes_media(plan)
+        room = self.room if alone and len(self._plans_at_hand) == 1 else pytext.NESTED
+        asked = call(OWN + helper, [*arguments, *more], room)
+        return self._finished(plan, asked, cell_id)
+
+    def _repaired(self, plan: Plan, ask: str, prompt: str, history: str) -> str:
+        self.helpers.add("repaired")
+        self.dependencies.add("pydantic>=2")
+        words = [f"lambda prompt, history: {ask}", prompt, self._modern(plan.schema)]
+        return call(f"{OWN}repaired", [*words, *([history] if history else [])])
+
+    def _drawn(self, plan: Plan, note: Callable[[str, str], None]) -> str:
+        """The call of the interface for pictures."""
+        settings, instructions = python_images.written(plan, note)
+        self.dependencies.add(python_openai.DEPENDENCY)
+        self.helpers.add("draw_openai")
+        arguments = [
+            self._client(plan.backend, "openai", note), literal(plan.model), self._words.of(plan)
+        ]  # fmt: skip
+        arguments += [settings] if settings else []
+        arguments += [f"instructions={instructions}"] if instructions else []
+        if chat := plan.cell.text("chat"):
+            arguments.append(f"history={self._history(chat, 'pictures', note)}")
+        return call(f"{OWN}draw_openai", arguments)
 
     def _speaks_gemini(self, backend: Backend) -> bool:
         return self._target == "python-genai" and backend.kind == "google"
 
-    def _check_images(self, plan: Plan, note: Callable[[str, str], None]) -> None:
-        from gemini_magic.backends import openai_images
-
-        if openai_images.draws(plan.model, python_openai.dialect(plan.backend)):
-            note("differs", f"{plan.model} is asked in a chat, not with images.generate")
-
     def _finished(self, plan: Plan, asked: str, cell_id: str) -> str:
         """The call, and around it what is done with its answer."""
-        makes = plan.request.settings.modalities or catalog.makes(plan.model)
-        if set(makes) - {"text"}:
+        if self._makes_media(plan):
             folder = (plan.cell.text("save") or "outputs").rstrip("/")
             self.helpers.add("saved")
             asked = call(f"{OWN}saved", [asked, literal(f"{folder}/cell_{cell_id}")])
         if plan.request.schema is not None:
             self.helpers.add("parsed")
             self.dependencies.add("pydantic>=2")
-            more = [plan.schema] if plan.schema else []
+            more = [self._modern(plan.schema)] if plan.schema else []
             asked = call(f"{OWN}parsed", [asked, *more, *(["unwrap=True"] if plan.unwrap else [])])
         return asked
+
+    @staticmethod
+    def _makes_media(plan: Plan) -> bool:
+        makes = plan.request.settings.modalities or catalog.makes(plan.model)
+        return bool(set(makes) - {"text"})
+
+    def _modern(self, expression: str) -> str:
+        if not self.static.imports("typing.TypedDict"):
+            return expression
+        self.helpers.add("modern")
+        return f"{OWN}modern({expression})"
 
     def _client(self, backend: Backend, wire: str, note: Callable[[str, str], None]) -> str:
         place = (backend.name, wire)
@@ -173,13 +232,19 @@ class Asking:
             name = self.name("client" if not self.clients else f"{backend.name}_client")
             self.clients[place] = (name, made)
             if backend.kind == "local":
-                note("differs", "the embedded model needs a server of its own: llama-server")
+                note(
+                    "differs", "the embedded model needs a server: llama-server, at LOCAL_BASE_URL"
+                )
             elif wire == "openai" and backend.kind == "google":
                 note("differs", f"{backend.name} is asked at Gemini's OpenAI-compatible address")
         return self.clients[place][0]
 
     def _key(self, backend: Backend) -> str:
         """The expression of a backend's key, which is in the environment."""
+        if backend.kind == "local":
+            self.imports.add(Import("os"))
+            self.key_names.add("LOCAL_API_KEY")
+            return f"{OWN}os.environ.get({literal('LOCAL_API_KEY')}, {literal('no-key')})"
         if not backend.key_env:
             return literal("no-key")
         self.key_names.update(backend.key_env)
@@ -192,7 +257,8 @@ class Asking:
         if (chat, wire) not in self.histories:
             if any(one == chat for one, _ in self.histories):
                 note("differs", f"the chat {chat!r} goes over two wires: each has its own history")
-            kind = python_genai.HISTORY if wire == "gemini" else python_openai.HISTORY
+            kinds = {"gemini": python_genai.HISTORY, "openai": python_openai.HISTORY}
+            kind = kinds.get(wire, f"list[{OWN}Media]")
             self.imports |= {python_genai.TYPES} if wire == "gemini" else set()
             self.helpers |= {"Message"} if wire == "openai" else set()
             self.histories[chat, wire] = (self.name(f"{chat}_history"), kind)
@@ -205,7 +271,7 @@ class Asking:
     def _declared(self, expression: str) -> str:
         self.helpers.add("json_schema")
         self.dependencies.add("pydantic>=2")
-        return f"{OWN}json_schema({expression})"
+        return f"{OWN}json_schema({self._modern(expression)})"
 
     def _schema(self, plan: Plan) -> str:
         if plan.request.schema is None:
@@ -215,58 +281,6 @@ class Asking:
         name = self.name(planning.schema_name(plan))
         self.constants.append((name, pytext.value(planning.schema_of(plan))))
         return name
-
-    # --- its words ---
-
-    def _prompt(self, plan: Plan) -> str:
-        texts = [one for one in plan.segments if isinstance(one, Placeholder)]
-        given = [self._given(one) for one in plan.given]
-        if all(self._is_text(one) for one in texts):
-            words = pytext.text_expression(plan.segments)
-            return _listed([*given, words] if plan.segments else given) if given else words
-        values: list[str] = []
-        run: list[Segment] = []
-        for segment in (*plan.segments, None):
-            if isinstance(segment, str) or (segment is not None and self._is_text(segment)):
-                run.append(segment)
-                continue
-            values += [pytext.text_expression(run)] if run else []
-            run = []
-            if segment is not None:
-                values.append(self._value(segment))
-        self.helpers.add("prompt_of")
-        words = call(f"{OWN}prompt_of", values)
-        return _listed([*given, f"*{words}"]) if given else words
-
-    def _is_text(self, found: Placeholder) -> bool:
-        if found.conversion or (found.spec and found.spec not in _TABLES):
-            return True
-        return self._names.is_text(found.expression)
-
-    def _value(self, found: Placeholder) -> str:
-        if not found.spec:
-            return found.expression
-        self.helpers.add("table_text")
-        return f"{OWN}table_text({found.expression}, {literal(found.spec)})"
-
-    def _given(self, given: Given) -> str:
-        if given.kind == "expression":
-            self.helpers.add("titled")
-            return f"*{OWN}titled({given.text}, {literal(given.text)})"
-        if given.kind == "address":
-            self.helpers.add("fetched")
-            return f"{OWN}fetched({literal(given.text)})"
-        if given.kind == "uri":
-            self.helpers.add("Media")
-            return f"{OWN}Media({literal(given.mime_type)}, uri={literal(given.text)})"
-        self.helpers.add("file_of")
-        kind = [literal(given.mime_type)] if given.mime_type else []
-        return call(f"{OWN}file_of", [literal(given.text), *kind])
-
-
-def _listed(values: list[str]) -> str:
-    """The expression of a list."""
-    return f"[{call('', values)[1:-1]}]"
 
 
 def problem_of(error: GeminiMagicError) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gemini_magic.cell import GeminiCell
-from gemini_magic.config import Config
-from gemini_magic.types import Target, Tool
+if TYPE_CHECKING:
+    from gemini_magic.cell import GeminiCell
+    from gemini_magic.config import Config
+    from gemini_magic.types import Target, Tool
 
 
 class Context(NamedTuple):
@@ -18,7 +19,9 @@ class Context(NamedTuple):
     ``GeminiMagicError``. ``schema(text, evaluate)`` is the JSON schema that ``--schema`` stands
     for, as JSON text, and ``tool(name, function)`` what a model is told of a function; both raise
     whatever is wrong. ``transform`` rewrites our magics, called ``magic``, in a cell's lines.
-    ``folder`` is where the notebook is.
+    ``folder`` is where the notebook is. ``runs(request)`` is the log's document of the newest run
+    of the request with this SHA-256: what ``sent`` it, ``backend``, ``model`` and the answer's
+    ``parts``; None where there is none.
     """
 
     config: Config
@@ -28,3 +31,4 @@ class Context(NamedTuple):
     transform: Callable[[list[str]], list[str]]
     folder: Path
     magic: str = "gemini"
+    runs: Callable[[str], Mapping[str, Any] | None] | None = None

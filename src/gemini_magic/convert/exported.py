@@ -36,8 +36,8 @@ def refuse_keys(notebook: Notebook, text: str, names: Set[str]) -> None:
             raise KeyFound(
                 f"{notebook.name}: a key stands in cell {cell.id}, line {lines[0]}; "
                 "nothing was written.",
-                'Take it out: key = os.environ["GEMINI_API_KEY"], and make a new one where it was '
-                "shown to others.",
+                'Take it out: key = os.environ["GEMINI_API_KEY"]; or --lift-keys does that in the '
+                "script alone. Make a new one where it was shown to others.",
             )
     if lines := lines_with_keys(text, names):
         raise KeyFound(

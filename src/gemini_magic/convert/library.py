@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import NamedTuple
 
 _OURS = "gemini_magic.convert.helpers."
 #: In the order in which a script has them.
-_MODULES = ("common", "genai", "openai")
+_MODULES = ("common", "retry", "genai", "openai")
+#: Where a helper's request leaves it: a line that says whom to ask, and so can say "again", too.
+_ASKS = re.compile(r"^( +ask(?:: Any)? = )(client\.[\w.]+)$", re.M)
+
+
+#: How a line of a helper ends that is there for one field of an answer.
+_OPTIONAL = re.compile(r"  # if (\w+)$", re.M)
 
 
 class Import(NamedTuple):
@@ -63,14 +70,46 @@ def helpers() -> Mapping[str, Helper]:
     return found
 
 
-def closure(names: Iterable[str]) -> list[Helper]:
-    """These helpers and all that they use, in the order in which they have to stand."""
+def lean(helper: Helper, wanted: Set[str]) -> Helper:
+    """The helper without the lines that are there for fields of answers that nobody reads."""
+    if not _OPTIONAL.search(helper.source):
+        return helper
+    lines = [
+        _OPTIONAL.sub("", line)
+        for line in helper.source.split("\n")
+        if not (found := _OPTIONAL.search(line)) or found[1] in wanted
+    ]
+    source = "\n".join(lines)
+    left = {one.id for one in ast.walk(ast.parse(source)) if isinstance(one, ast.Name)}
+    imports = frozenset(one for one in helper.imports if one.known_as in left)
+    return Helper(helper.name, source, helper.uses & left, imports)
+
+
+def asking_again(found: Iterable[Helper], wanted: Set[str]) -> list[Helper]:
+    """These helpers, and what they need, with each request asked again where that can help."""
+    changed: dict[str, Helper] = {}
+    for helper in found:
+        asks = _ASKS.findall(helper.source)
+        again = "again" if any(".images." in whom for _, whom in asks) else "retried"
+        source = _ASKS.sub(rf"\1{again}(\2)", helper.source)
+        uses = helper.uses | ({again} if asks else set())
+        changed[helper.name] = helper._replace(source=source, uses=uses)
+    names = {name for helper in changed.values() for name in helper.uses | {helper.name}}
+    needed = closure(names, wanted)
+    return [changed.get(helper.name, helper) for helper in needed]
+
+
+def closure(names: Iterable[str], wanted: Set[str] = frozenset()) -> list[Helper]:
+    """These helpers and all that they use, in the order in which they have to stand.
+
+    ``wanted`` are the fields of answers that the notebook reads, beside those that all have.
+    """
     todo, needed = list(names), set[str]()
     while todo:
         if (name := todo.pop()) not in needed:
             needed.add(name)
-            todo += helpers()[name].uses
-    return [helper for name, helper in helpers().items() if name in needed]
+            todo += lean(helpers()[name], wanted).uses
+    return [lean(helper, wanted) for name, helper in helpers().items() if name in needed]
 
 
 def renamed(source: str, names: Mapping[str, str]) -> str:
@@ -84,11 +123,12 @@ def renamed(source: str, names: Mapping[str, str]) -> str:
     at = Places(source)
     tree = ast.parse(source)
     fields = {
-        one.target
+        target
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
         for one in node.body
-        if isinstance(one, ast.AnnAssign)
+        if isinstance(one, ast.AnnAssign | ast.Assign)
+        for target in (one.targets if isinstance(one, ast.Assign) else [one.target])
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in names and node not in fields:
@@ -157,7 +197,7 @@ def _defined(node: ast.stmt) -> list[str]:
     match node:
         case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
-        case ast.Assign(targets=[ast.Name(id=name)]):
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
             return [name]
     return []
 

@@ -22,17 +22,25 @@ _SILENT_LINES = frozenset(
 )  # fmt: skip
 _SILENT_CELLS = frozenset({"html", "HTML", "javascript", "js", "latex", "svg", "SVG", "markdown"})
 #: Cell magics whose body is Python that runs as it is, and whose line is not.
-TRANSPARENT = frozenset({"time", "timeit", "capture", "prun", "python", "python3", "pypy"})
-_PROGRAMS = {"bash": "bash", "sh": "sh", "perl": "perl", "ruby": "ruby"}
+TRANSPARENT = frozenset({"time", "timeit", "capture", "prun"})
+#: Cell magics whose body another program runs.
+_PROGRAMS = frozenset({"bash", "sh", "perl", "ruby", "python", "python3", "pypy"})
+#: Options of theirs that take a name after them.
+_NAMED = ("--out", "--err", "--proc")
 #: Line magics that are shell commands with the same name.
 _ALIASES = frozenset({"ls", "ll", "cat", "cp", "mv", "rm", "mkdir", "rmdir", "less", "more", "man"})
 _PIP = re.compile(
-    r"\s*(?:(?:python3?|uv)\s+(?:-m\s+)?)?(?:pip3?|conda|mamba)\s+(install)\s+(.*)", re.S
+    r"\s*(?:(?:python3?|uv|[\"']?\{sys\.executable\}[\"']?)\s+(?:-m\s+)?)?"
+    r"(?:pip3?|conda|mamba)\s+(install)\s+(.*)",
+    re.S,
 )
 #: Options of pip's that take a word after them.
 _PIP_WORDS = {"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "-c", "--constraint",
               "-r", "--requirement", "-e", "--editable", "-t", "--target", "--root", "--prefix",
               "-p", "--platform", "--python", "-n", "--channel"}  # fmt: skip
+_AUTOMAGIC = re.compile(
+    r"^([ \t]*)((?:pip|conda|mamba|cd|ls|ll|cat|cp|mv|rm|mkdir|rmdir|run|env)[ \t]+[^\s=(.,])", re.M
+)
 _REQUIREMENT = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[\w, .-]+\])?\s*(?:(?:[<>=!~]=?=?|@).*)?\Z"
 )
@@ -50,8 +58,6 @@ def line_magic(name: str, line: str) -> Meaning:
         return Action("getcwd", ())
     if name in ("env", "set_env"):
         return _environment(line)
-    if name in ("time",):
-        return line
     if name in ("run",) and (words := _words(line)):
         return Action("run", tuple(word for word in words if not word.startswith("-")))
     if name in _ALIASES:
@@ -70,9 +76,11 @@ def cell_magic(name: str, line: str, body: str) -> Meaning:
         statement = line if name == "time" and line else ""
         return "\n".join(filter(None, (statement, body)))
     if name in _PROGRAMS:
-        return Shell(body, program=_PROGRAMS[name], live=False)
-    if name == "script" and (words := _words(line)):
-        return Shell(body, program=words[0], live=False)
+        return _program(name, _words(line), body)
+    if name == "script" and (
+        words := [w for w in _words(line) if w not in ("--bg", "--no-raise-error")]
+    ):
+        return _program(words[0], words[1:], body)
     if name in ("system", "sx", "!"):
         return Shell("\n".join(filter(None, (line, body))), program="sh", live=False)
     if name in ("writefile", "file") and (words := _words(line)):
@@ -81,6 +89,36 @@ def cell_magic(name: str, line: str, body: str) -> Meaning:
     if name in _SILENT_CELLS:
         return Nothing(source)
     return Nothing(source, f"the magic %%{name} is not known here")
+
+
+def _program(name: str, words: list[str], body: str) -> Shell:
+    """A program with its arguments; ``--out NAME`` is where what it prints goes."""
+    out, given = "", []
+    rest = iter(words)
+    for word in rest:
+        option, sign, value = word.partition("=")
+        if option in _NAMED:
+            value = value if sign else next(rest, "")
+            out = value if option == "--out" else out
+        elif word not in ("--bg", "--no-raise-error"):
+            given.append(word)
+    return Shell(body, program=name, live=False, words=tuple(given), out=out)
+
+
+def lost(name: str, line: str) -> str:
+    """What of a transparent magic means nothing in a program; empty where nothing is lost."""
+    words = [word for word in _words(line) if not word.startswith("-")]
+    if name == "capture" and words:
+        return f"%%capture: what is printed is shown, and {words[0]} is not bound"
+    if name == "timeit":
+        setup = f", and {line.strip()[:60]} is left out" if words else ""
+        return f"%%timeit: the cell runs once{setup}"
+    return ""
+
+
+def spelled_out(source: str) -> str:
+    """A cell whose lines may be magics without their sign, as IPython's automagic takes them."""
+    return _AUTOMAGIC.sub(r"\1%\2", source)
 
 
 def installed(command: str) -> Install | None:

@@ -8,7 +8,10 @@ import keyword
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from gemini_magic.convert.steps import Code, Reading
+from gemini_magic import template
+from gemini_magic.cell import GeminiCell
+from gemini_magic.convert.reading import Places
+from gemini_magic.convert.steps import Code, Reading, Shell, Span
 
 #: Functions and methods that give a text or a number, whatever they are called on.
 _TEXT_FUNCTIONS = frozenset(
@@ -33,6 +36,10 @@ class Names:
     def __init__(self, reading: Reading) -> None:
         self.bound: dict[str, set[str]] = {}
         self.used: set[str] = set()
+        self.imported: set[str] = set()
+        self.attributes: set[str] = set()
+        self.replies: set[str] = set()
+        self._stars = False
         self._values: dict[str, list[ast.expr | bool]] = {}
         self._asking: set[str] = set()
         self._replies_are_text = True
@@ -58,10 +65,12 @@ class Names:
         return self._is_text(tree, set())
 
     def is_known(self, name: str) -> bool:
-        return name in self.bound or hasattr(builtins, name)
+        return self._stars or name in self.bound or hasattr(builtins, name)
 
     def _look(self, code: Code) -> None:
         for origin, name in _imports(code.tree):
+            self.imported.add(name)
+            self._stars |= name == "*"
             self.bound.setdefault(name, set()).add(origin)
         for node in ast.walk(code.tree):
             match node:
@@ -81,8 +90,15 @@ class Names:
                 case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
                     self.bound.setdefault(name, set()).add("code")
                     self._values.setdefault(name, []).append(False)
+            if isinstance(node, ast.Attribute):
+                self.attributes.add(node.attr)
             for name, found in _assigned(node):
+                if isinstance(found, ast.AST) and _is_reply(found):
+                    self.replies.add(name)
                 self._values.setdefault(name, []).append(found)
+        for embedded in code.embedded:
+            if isinstance(embedded.meaning, Shell) and embedded.meaning.out:
+                self.bound.setdefault(embedded.meaning.out, set()).add("code")
         for prompt in code.prompts:
             self.asks = True
             if prompt.cell.get("modalities") or "image" in (prompt.cell.text("model") or ""):
@@ -92,6 +108,11 @@ class Names:
                     self.bound.setdefault(made, set()).add("code")
                     self._values.setdefault(made, []).append(option == "out")
                     self._asking.add(made)
+            self.replies |= {prompt.cell.text("out") or "_"}
+            for tree in placeholder_trees(prompt.cell):
+                self.attributes |= {
+                    node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+                }
 
     def _is_text(self, node: ast.AST, within: set[str]) -> bool:
         def all_of(nodes: Iterable[Any]) -> bool:
@@ -141,6 +162,42 @@ class Names:
             case ast.ListComp(elt=element) | ast.GeneratorExp(elt=element):
                 return self._is_text(element, within)
         return _is_reply(node) and self._replies_are_text
+
+
+def local_names(tree: ast.AST, source: str, span: Span) -> set[str]:
+    """The names that functions around a place in the code have for themselves."""
+    at, found = Places(source), set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            start, end = at.span(node)
+            if start <= span[0] and span[1] <= end:
+                inside = list(ast.walk(node))
+                own = {one.arg for one in inside if isinstance(one, ast.arg)}
+                names = [one for one in inside if isinstance(one, ast.Name)]
+                own |= {one.id for one in names if isinstance(one.ctx, ast.Store)}
+                shared = {
+                    name for one in inside if isinstance(one, ast.Global) for name in one.names
+                }
+                found |= own - shared
+    return found
+
+
+def placeholder_names(cell: GeminiCell) -> set[str]:
+    """The variables that a prompt's placeholders read."""
+    trees = placeholder_trees(cell)
+    return {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def placeholder_trees(cell: GeminiCell) -> list[ast.Expression]:
+    """The expressions of a prompt's placeholders."""
+    segments = [*cell.segments]
+    if not cell.flag("raw"):
+        segments += template.split(cell.text("system") or "")
+    return [
+        ast.parse(one.expression, mode="eval")
+        for one in segments
+        if isinstance(one, template.Placeholder)
+    ]
 
 
 def _is_reply(node: ast.AST) -> bool:

@@ -7,7 +7,7 @@ else, and would give cells new ids each time.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,21 +18,40 @@ from gemini_magic.types import digest
 MOST_BYTES = 1_000_000_000
 
 
+class Asked(NamedTuple):
+    """What an output tells of the request behind it: hashes in hex, and who answered."""
+
+    request: str
+    template: str
+    backend: str
+    model: str
+
+
 class Cell(NamedTuple):
-    """One cell; ``ran_as`` is the number that its last run had, None if it was not run."""
+    """One cell; ``ran_as`` is the number that its last run had, None if it was not run.
+
+    ``asked`` are the requests whose answers stand below it.
+    """
 
     id: str
     kind: str
     source: str
     tags: tuple[str, ...] = ()
     ran_as: int | None = None
+    asked: tuple[Asked, ...] = ()
 
 
 class Notebook(NamedTuple):
-    """The cells of a notebook, and the name of the file that they were in."""
+    """The cells of a notebook, and the name of the file that they were in.
+
+    ``format`` is the notebook format of the file; cells are those of format 4. ``document`` is
+    all of its JSON values, in format 4.
+    """
 
     name: str
     cells: tuple[Cell, ...]
+    format: int = 4
+    document: Mapping[str, Any] | None = None
 
     @property
     def digest(self) -> str:
@@ -71,16 +90,21 @@ def read_file(path: Path) -> Notebook:
 def notebook_of(document: Any, name: str) -> Notebook:
     """The notebook that such JSON values are (nbformat's ``NotebookNode`` is one, too).
 
-    Raises ``NotANotebook`` for other JSON, for formats before 4 and for kernels that do not speak
-    Python.
+    Formats before 4 are brought up. Raises ``NotANotebook`` for other JSON, for newer formats and
+    for kernels that do not speak Python.
     """
     if not isinstance(document, Mapping):
         raise NotANotebook(f"{name} is not a Jupyter notebook: it is other JSON.")
-    if "worksheets" in document or document.get("nbformat") in (1, 2, 3):
+    given = document.get("nbformat")
+    given = given if type(given) is int else 3 if "worksheets" in document else 4
+    if given > 4:
         raise NotANotebook(
-            f"{name} is in an old notebook format ({document.get('nbformat', '?')}).",
-            f"Bring it up: jupyter nbconvert --to notebook --inplace {name}",
+            f"{name} is in notebook format {given}, which is newer than this program.",
+            "Save it in format 4.",
         )
+    old = "worksheets" in document or given in (1, 2, 3)
+    if old:
+        document = _brought_up({**document, "nbformat": given}, name)
     cells = document.get("cells")
     if not isinstance(cells, list):
         raise NotANotebook(f"{name} is not a Jupyter notebook: it has no cells.")
@@ -89,7 +113,29 @@ def notebook_of(document: Any, name: str) -> Notebook:
             f"{name} is a notebook in {language}, and only Python's can be exported."
         )
     read = [_cell(cell, number) for number, cell in enumerate(cells, 1)]
-    return Notebook(name, tuple(cell for cell in read if cell is not None))
+    found = tuple(cell for cell in read if cell is not None)
+    return Notebook(name, found, given if old else 4, document)
+
+
+def _brought_up(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A notebook of an older format in format 4, without the ids that cells get there by chance."""
+    import warnings
+
+    import nbformat
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            upgraded: Any = nbformat.reads(json.dumps(document), as_version=4)  # type: ignore[no-untyped-call]
+        return {
+            **upgraded,
+            "cells": [{**cell, "id": None} for cell in upgraded["cells"]],
+        }
+    except Exception as problem:  # whatever it stumbles over
+        raise NotANotebook(
+            f"{name} is in an old notebook format, and cannot be brought up: {problem}",
+            f"Try: jupyter nbconvert --to notebook --inplace {name}",
+        ) from None
 
 
 def _language(document: Mapping[str, Any]) -> str:
@@ -120,7 +166,21 @@ def _cell(cell: Any, number: int) -> Cell | None:
         source,
         tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
         count if type(count) is int else None,
+        tuple(_asked(cell.get("outputs"))),
     )
+
+
+def _asked(outputs: Any) -> Iterator[Asked]:
+    for output in outputs if isinstance(outputs, list) else ():
+        metadata = output.get("metadata") if isinstance(output, Mapping) else None
+        told = metadata.get("gemini_magic") if isinstance(metadata, Mapping) else None
+        if not isinstance(told, Mapping):
+            continue
+        compared = told.get("compare")
+        for one in compared if isinstance(compared, list) else (told,):
+            if isinstance(one, Mapping) and isinstance(one.get("request"), str):
+                texts = (one.get(name) for name in Asked._fields)
+                yield Asked(*(text if isinstance(text, str) else "" for text in texts))
 
 
 def _plain(text: str) -> bool:

@@ -38,6 +38,9 @@ _NOTEBOOK_ONLY = frozenset(
      "route", "model"}
 )  # fmt: skip
 
+#: Options that ask for work of the program's own, beside the request.
+OWN_WORK = ("repair", "max-pixels", "tool-timeout")
+
 
 class Given(NamedTuple):
     """What ``--image`` or ``--file`` names: a ``path``, a ``uri``, an ``address`` or Python."""
@@ -63,7 +66,8 @@ class Plan(NamedTuple):
     """One prompt. ``request`` holds all but the words: those are ``segments`` and ``system``.
 
     ``schema`` is the Python expression of the answer's type, empty where it is no type;
-    ``schema_known`` says that ``request.schema`` is what the notebook sends.
+    ``schema_known`` says that ``request.schema`` is what the notebook sends. ``sent`` are the words
+    and media as they were sent, where that counts.
     """
 
     cell: GeminiCell
@@ -77,6 +81,7 @@ class Plan(NamedTuple):
     schema: str = ""
     schema_known: bool = True
     unwrap: bool = False
+    sent: tuple[Part, ...] = ()
 
     @property
     def hops(self) -> int:
@@ -121,9 +126,6 @@ def _plan(
     backend = context.config.backend(targets[0].backend)
     if len(targets) > 1:
         note("route", f"only {targets[0]} is asked; the route went on to {targets[1]}")
-    for option in ("repair", "max-pixels", "tool-timeout"):
-        if cell.get(option) is not None:
-            note("left-out", f"--{option} is the notebook's own")
     system = cell.text("system")
     segments = tuple(cell.segments)
     said = None
@@ -134,6 +136,8 @@ def _plan(
             note("undefined", f"{{{{ {segment.name} }}}}: no cell defines {segment.name}")
     uses = _uses(cell, context, static, note)
     document, expression, known = _schema(cell, context, static, note)
+    if cell.flag("repair") and document is not None and not expression:
+        note("left-out", "--repair: a script checks answers against a type alone")
     request = Request(
         messages=(Message("user", (Part(text="?"),)),),
         system=None if said is None else "?",
@@ -142,8 +146,13 @@ def _plan(
         tools=tuple(use.tool or _anything(use.name) for use in uses),
         services=tuple(name for flag, name in _SERVICES.items() if cell.flag(flag)),
     )
+
+    def large(size: int) -> None:
+        if backend.kind == "google":
+            note("differs", f"a file of {size / 1e6:.0f} MB is sent in the request, not uploaded")
+
     given = tuple(
-        _given(text, context.folder)
+        _given(text, context.folder, large)
         for option in ("image", "file")
         for text in _texts(cell.get(option))
     )
@@ -157,7 +166,8 @@ def _texts(given: Any) -> tuple[str, ...]:
     return given if isinstance(given, tuple) else ()
 
 
-def _given(text: str, folder: Path) -> Given:
+def _given(text: str, folder: Path, large: Callable[[int], None]) -> Given:
+    """What an option names; ``large`` is told the bytes of a file that is not held in memory."""
     from gemini_magic import parts_given
     from gemini_magic.parts_file import part_of_file
 
@@ -178,6 +188,8 @@ def _given(text: str, folder: Path) -> Given:
             part = part_of_file(path)
         except GeminiMagicError:
             return Given("path", text)
+        if part.file is not None:
+            large(part.file.size)
         return Given("path", text, part.mime_type or "text/plain")
     return Given("expression" if _is_expression(text) else "path", text)
 

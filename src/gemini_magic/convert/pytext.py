@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -13,21 +14,35 @@ from gemini_magic.template import Placeholder, Segment
 
 #: Characters that a piece of a literal has at most, escapes counted.
 _WIDTH = 72
-_SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", '"': '\\"'}
+#: A text of so many characters stands in one line, wherever that is.
+_SHORTEST = 44
+_SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\"}
 INDENT = "    "
 #: Stands before each name of ours in generated code until it is known what it is called: the
 #: notebook may call something else so. No code of a notebook can hold it.
 OWN = "\0"
+#: Around the one literal that a text is where it fits into a line.
+_ONE = "\1"
+#: Characters of a line, as formatters want them at most.
+LINE = 88
+#: What of that a call has that stands within another one.
+NESTED = 68
 
 
-def literal(text: str, *, f: bool = False) -> str:
-    """A text's literal in one piece; ``f``: as it stands within an f-string's double quotes."""
-    if not f and '"' in text and "'" not in text:
-        return f"'{''.join(char if char == chr(34) else _escaped(char) for char in text)}'"
-    return f'"{"".join(_escaped(char, f) for char in text)}"'
+def literal(text: str) -> str:
+    """A text's literal in one piece, in the quotes that ruff and black choose."""
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    return f"{quote}{_within(text, quote)}{quote}"
 
 
-def _escaped(char: str, f: bool = False) -> str:
+def _within(text: str, quote: str, *, f: bool = False) -> str:
+    """A text as it stands within these quotes; ``f``: of an f-string."""
+    return "".join(_escaped(char, quote, f) for char in text)
+
+
+def _escaped(char: str, quote: str = '"', f: bool = False) -> str:
+    if char == quote:
+        return f"\\{quote}"
     if char in _SHORT:
         return _SHORT[char]
     if f and char in "{}":
@@ -61,24 +76,41 @@ def pieces(text: str) -> list[str]:
 def text_expression(segments: Sequence[Segment], indent: str = "") -> str:
     """A text with its placeholders as one expression: literals and f-strings side by side.
 
-    Literals are no f-strings, so that braces in them stay as they are.
+    Literals are no f-strings, so that braces in them stay as they are. What fits into a line is
+    one literal there (``settled``), as formatters would have it.
     """
     parts: list[str] = []
     for segment in segments or [""]:
         parts += pieces(segment) if isinstance(segment, str) else [placeholder(segment)]
     if len(parts) == 1:
         return parts[0]
-    # A short text with placeholders reads best in one f-string.
-    joined = "".join(
-        literal(one, f=True)[1:-1] if isinstance(one, str) else placeholder(one)[2:-1]
+    joined = _joined(segments)
+    return joined if 0 < len(joined) <= _SHORTEST else _side_by_side(parts, joined, indent)
+
+
+def _joined(segments: Sequence[Segment]) -> str:
+    """The whole text in one literal; empty where its quotes cannot be the same throughout."""
+    found = [one for one in segments if not isinstance(one, str)]
+    text = "".join(one for one in segments if isinstance(one, str))
+    if not found:
+        return literal(text)
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    held = "".join(one.expression for one in found)
+    if quote in held:
+        quote = "'" if quote == '"' else '"'
+    if quote in held or any(len(_quote(one)) > 1 for one in found):
+        return ""
+    inner = "".join(
+        _within(one, quote, f=True) if isinstance(one, str) else placeholder(one)[2:-1]
         for one in segments
     )
-    double = all(isinstance(one, str) or _quote(one) == '"' for one in segments)
-    if double and len(parts) <= 5 and len(joined) <= _WIDTH - 2 and "\\n" not in joined[:-2]:
-        plain = all(isinstance(one, str) for one in segments)
-        return literal("".join(map(str, segments))) if plain else f'f"{joined}"'
+    return f"f{quote}{inner}{quote}"
+
+
+def _side_by_side(parts: Sequence[str], joined: str, indent: str) -> str:
     inner = f"\n{indent}{INDENT}"
-    return f"({inner}{inner.join(parts)}\n{indent})"
+    mark = f"{_ONE}{joined}{_ONE}" if joined else ""
+    return f"({mark}{inner}{inner.join(parts)}\n{indent})"
 
 
 def placeholder(found: Placeholder) -> str:
@@ -97,14 +129,11 @@ def _quote(found: Placeholder) -> str:
     raise ValueError("an expression holds all quotes")  # ``template`` takes none that does
 
 
-def value(thing: Any, indent: str = "", width: int = 80) -> str:
+def value(thing: Any, indent: str = "", width: int = NESTED) -> str:
     """JSON values as Python writes them, broken into lines where they are long."""
     if isinstance(thing, str):
         parts = pieces(thing)
-        if len(parts) == 1:
-            return parts[0]
-        inner = f"\n{indent}{INDENT}"
-        return f"({inner}{inner.join(parts)}\n{indent})"
+        return parts[0] if len(parts) == 1 else _side_by_side(parts, literal(thing), indent)
     if not isinstance(thing, list | tuple | Mapping):
         return repr(thing)
     flat = _flat(thing)
@@ -132,15 +161,28 @@ def _flat(thing: Any) -> str:
     return repr(thing)
 
 
-def call(name: str, arguments: Iterable[str], indent: str = "") -> str:
-    """A call in one line where it fits, else one argument a line."""
+def call(name: str, arguments: Iterable[str], room: int = NESTED) -> str:
+    """A call in one line where that has room, else one argument a line."""
     given = list(arguments)
     flat = f"{name}({', '.join(given)})"
-    if "\n" not in flat and len(indent) + len(flat) <= 84:
+    if "\n" not in flat and len(flat.replace(OWN, "")) <= room:
         return flat
-    inner = f"{indent}{INDENT}"
-    rows = "".join(f"{inner}{indented_more(one)},\n" for one in given)
-    return f"{name}(\n{rows}{indent})"
+    rows = "".join(f"{INDENT}{indented_more(one)},\n" for one in given)
+    return f"{name}(\n{rows})"
+
+
+def is_several(expression: str) -> bool:
+    """Whether an expression is a tuple without parentheses: as an argument, it would be several."""
+    tree = ast.parse(f"f({expression}\n)", mode="eval").body
+    assert isinstance(tree, ast.Call)
+    return (
+        len(tree.args) != 1
+        or isinstance(tree.args[0], ast.Starred)
+        or (
+            isinstance(ast.parse(f"({expression}\n)", mode="eval").body, ast.Tuple)
+            and not isinstance(tree.args[0], ast.Tuple)
+        )
+    )
 
 
 def indented_more(text: str) -> str:
@@ -181,6 +223,11 @@ def comment(text: str) -> str:
     return "\n".join(f"# {line}".rstrip() for line in safe.split("\n"))
 
 
+def in_line(text: str) -> str:
+    """A text as part of a comment's one line."""
+    return " ".join(comment(text).replace("#", " ").split())
+
+
 def edited(source: str, changes: Iterable[tuple[Span, str]]) -> str:
     """The text with some of its spans, which do not overlap, replaced."""
     out: list[str] = []
@@ -199,8 +246,21 @@ def indent_at(source: str, position: int) -> str:
 
 
 def settled(code: str, names: Mapping[str, str]) -> str:
-    """Generated code with its names of ours as they are called in the script."""
-    return _OWN_NAME.sub(lambda found: names.get(found[1], found[1]), code)
+    """Generated code with its names of ours as they are called in the script.
+
+    Texts become one literal where that fits into its line.
+    """
+    code = _OWN_NAME.sub(lambda found: names.get(found[1], found[1]), code)
+    done = ""
+    while (found := _TEXT.search(code)) is not None:
+        before = done + code[: found.start()]
+        line = before[before.rfind("\n") + 1 :]
+        rest = code[found.end() :].partition("\n")[0]
+        fits = len(line) + len(found[1]) + len(rest) <= LINE
+        done = before + (found[1] if fits else f"({found[2]})")
+        code = code[found.end() :]
+    return done + code
 
 
 _OWN_NAME = re.compile(rf"{OWN}(\w+)")
+_TEXT = re.compile(rf"\({_ONE}([^{_ONE}]*){_ONE}(\n(?:[ \t]*f?[\"'].*\n)+[ \t]*)\)")

@@ -84,7 +84,7 @@ def _written(name: str, fields: Mapping[str, Any], declared: Mapping[str, str], 
     inner = indent + INDENT
     given = [f"{key}={_value(value, declared, inner)}" for key, value in fields.items()]
     flat = f"{name}({', '.join(given)})"
-    if "\n" not in flat and len(flat) + len(indent) <= 80:
+    if "\n" not in flat and len(flat) + len(indent) <= pytext.NESTED:
         return flat
     rows = "".join(f"{inner}{row},\n" for row in given)
     return f"{name}(\n{rows}{indent})"

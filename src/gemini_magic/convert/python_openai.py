@@ -51,7 +51,10 @@ def dialect(backend: Backend) -> Dialect:
 
 def client(backend: Backend, key: str) -> tuple[str, set[Import]]:
     """The expression that makes the client; ``key`` is the expression of its key."""
-    arguments = [f"base_url={literal(base_url(backend))}", f"api_key={key}", "max_retries=0"]
+    address = literal(base_url(backend))
+    if backend.kind == "local":  # it is where its server listens
+        address = f"{OWN}os.environ.get({literal('LOCAL_BASE_URL')}, {address})"
+    arguments = [f"base_url={address}", f"api_key={key}", "max_retries=0"]
     return call(f"{OWN}OpenAI", arguments), {OPENAI}
 
 
@@ -94,28 +97,33 @@ def _settings(fields: dict[str, Any], schema: str, declared: Mapping[str, str]) 
         else:
             rows.append(f"{literal(key)}: {pytext.value(value, INDENT)}")
     flat = f"{{{', '.join(rows)}}}"
-    if "\n" not in flat and len(flat) <= 76:
+    if "\n" not in flat and len(flat) <= pytext.NESTED:
         return flat
     inner = "".join(f"{INDENT}{row},\n" for row in rows)
     return f"{{\n{inner}}}"
 
 
 def _format(value: Mapping[str, Any], schema: str) -> str:
-    rows = [
-        f"{literal(key)}: {schema if key == 'schema' else pytext.value(one)}"
+    rows = {
+        key: schema if key == "schema" else pytext.value(one)
         for key, one in value["json_schema"].items()
-    ]
-    inner = f"{{{', '.join(rows)}}}"
-    deep = INDENT * 2
-    return f'{{\n{deep}"type": "json_schema",\n{deep}"json_schema": {inner},\n{INDENT}}}'
+    }
+    inner = _rows(rows, INDENT * 2)
+    return _rows({"type": literal("json_schema"), "json_schema": inner}, INDENT)
 
 
 def _tool(tool: Mapping[str, Any], declared: Mapping[str, str]) -> str:
     name = tool["function"]["name"]
     if name not in declared:
         return pytext.value(tool, INDENT * 2)
-    inner = f'{{"name": {literal(name)}, "parameters": {declared[name]}}}'
-    return f'{{"type": "function", "function": {inner}}}'
+    inner = _rows({"name": literal(name), "parameters": declared[name]}, INDENT * 3)
+    return _rows({"type": literal("function"), "function": inner}, INDENT * 2)
+
+
+def _rows(rows: Mapping[str, str], indent: str) -> str:
+    """A dict of expressions, one a line."""
+    inner = "".join(f"{indent}{INDENT}{literal(key)}: {one},\n" for key, one in rows.items())
+    return f"{{\n{inner}{indent}}}"
 
 
 def _instructions(messages: list[Any], plan: Plan) -> str:

@@ -65,7 +65,7 @@ def read(notebook: Notebook, transform: Transform, magic: str = "gemini") -> Rea
 class _Reader:
     def __init__(self, transform: Transform, magic: str) -> None:
         self._magic = magic
-        self._manager = _manager(transform)
+        self._manager = manager(transform)
         self._used: str | None = None
         self._notes: list[Note] = []
         self._id = ""
@@ -79,26 +79,31 @@ class _Reader:
     def step(self, cell: Cell) -> Step | None:
         self._id = cell.id
         if cell.kind == "markdown":
-            return Step(cell.id, Text(cell.source), cell.tags)
+            return Step(cell.id, Text(cell.source), cell.tags, cell)
         if cell.kind != "code":
-            return Step(cell.id, Broken(cell.source, "a raw cell"), cell.tags)
+            return Step(cell.id, Broken(cell.source, "a raw cell"), cell.tags, cell)
         if tag := next((tag for tag in cell.tags if tag in SKIPPED), ""):
             self._note("left-out", f"the cell is tagged {tag!r}")
-            return Step(cell.id, Broken(cell.source, f"tagged {tag!r}"), cell.tags)
+            return Step(cell.id, Broken(cell.source, f"tagged {tag!r}"), cell.tags, cell)
         if not cell.source.strip():
             return None
         try:
-            return Step(cell.id, self._code(cell.source), cell.tags)
+            return Step(cell.id, self._code(cell.source), cell.tags, cell)
         except _Unreadable as problem:
             self._note("broken", str(problem))
-            return Step(cell.id, Broken(cell.source, str(problem)), cell.tags)
+            return Step(cell.id, Broken(cell.source, str(problem)), cell.tags, cell)
 
     def _note(self, kind: str, text: str) -> None:
         self._notes.append(Note(self._id, kind, text))
 
     def _code(self, source: str, depth: int = 0) -> Code:
-        source = self._transformed(source)
-        tree = _parsed(source)
+        given, source = source, self._transformed(source)
+        try:
+            tree = _parsed(source)
+        except _Unreadable:
+            source = self._transformed(magics.spelled_out(given))
+            tree = _parsed(source)
+            self._note("differs", "lines are read as the magics that they name without a % sign")
         places = Places(source)
         calls = sorted(_calls(tree), key=lambda call: (call.node.lineno, call.node.col_offset))
         if depth < 5 and len(tree.body) == 1 and len(calls) == 1:
@@ -109,6 +114,8 @@ class _Reader:
                 and call.words
                 and call.words[0] in magics.TRANSPARENT
             ):
+                if lost := magics.lost(*call.words[:2]):
+                    self._note("differs", lost)
                 return self._code(str(magics.cell_magic(*call.words)), depth + 1)
         found: list[Embedded] = []
         end = -1
@@ -124,7 +131,11 @@ class _Reader:
         if cell_parts(source, self._magic) is None and not source.lstrip().startswith("%%"):
             source = source.replace("\r\n", "\n").replace("\r", "\n")
         try:
-            return str(self._manager.transform_cell(source))
+            import warnings
+
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of odd line ends
+                return str(self._manager.transform_cell(source))
         except SyntaxError as error:
             raise _Unreadable(f"it cannot be read: {error.msg}") from None
         except Exception as error:  # whatever the tokenizer stumbles over
@@ -132,8 +143,8 @@ class _Reader:
 
     def _meaning(self, call: _Call) -> Meaning:
         if call.words is None:
-            self._note("unknown-magic", f"get_ipython().{call.method} is IPython's alone")
-            return Nothing(f"get_ipython().{call.method}(...)", "IPython's alone")
+            self._note("unknown-magic", f"IPython's {call.method}() is its own")
+            return Nothing(f"IPython's {call.method}(...)", "IPython's alone")
         first: str = call.words[0]
         if call.method == "run_line_magic":
             return self._line_magic(first, call.words[1])
@@ -143,17 +154,33 @@ class _Reader:
             if call.method == "system" and (found := magics.installed(first)) is not None:
                 return self._noted(found)
             return Shell(first, captured=call.method == "getoutput")
-        self._note("unknown-magic", f"get_ipython().{call.method} is IPython's alone")
-        return Nothing(f"get_ipython().{call.method}(...)", "IPython's alone")
+        self._note("unknown-magic", f"IPython's {call.method}() is its own")
+        return Nothing(f"IPython's {call.method}(...)", "IPython's alone")
 
     def _line_magic(self, name: str, line: str) -> Meaning:
         if name == "config" and line.startswith("GeminiMagic"):
             self._note("left-out", f"%config {line[:60]}: put it into the configuration")
+        if name == "time" and line.strip():
+            return self._timed(line.strip())
         if name != self._magic:
             return self._noted(magics.line_magic(name, line))
         if (command := subcommand(line)) is not None:
             return self._command(*command)
         return self._prompt(line, None)
+
+    def _timed(self, line: str) -> Meaning:
+        """What ``%time`` runs: Python, a command, or another magic."""
+        if line.startswith("!"):
+            return Shell(line[1:])
+        if line.startswith("%"):
+            name, _, rest = line[1:].partition(" ")
+            return self._line_magic(name, rest)
+        try:
+            _parsed(line)
+        except _Unreadable as problem:
+            self._note("broken", str(problem))
+            return Nothing(f"%time {line}", str(problem))
+        return line
 
     def _cell_magic(self, name: str, line: str, body: str) -> Meaning:
         if name == self._magic:
@@ -185,7 +212,7 @@ class _Reader:
         return Nothing(source)
 
 
-def _manager(transform: Transform) -> Any:
+def manager(transform: Transform) -> Any:
     """A fresh one: that of a running shell carries what its user put into it."""
     from IPython.core.inputtransformer2 import TransformerManager
 
@@ -202,6 +229,8 @@ def _parsed(source: str) -> ast.Module:
             warnings.simplefilter("ignore")
             flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
             tree = compile(source, "cell", "exec", flags, dont_inherit=True)
+            # What no tree shows: a return outside of functions, an await in a class.
+            compile(tree, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError as error:
         raise _Unreadable(f"a syntax error in line {error.lineno}: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:

@@ -1,31 +1,47 @@
-"""Puts a script together: its head, what it needs, and the notebook's cells in their order."""
+"""Writes a notebook as a Python script, cell by cell."""
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable
 
-from gemini_magic.convert import pytext
+from gemini_magic.convert import params, pytext
 from gemini_magic.convert.asking import Asking, problem_of
+from gemini_magic.convert.assembly import Cell, assembled
 from gemini_magic.convert.context import Context
 from gemini_magic.convert.exported import Exported, refuse_keys
-from gemini_magic.convert.library import Import, closure, import_block, renamed
-from gemini_magic.convert.main_function import first_await, in_main
-from gemini_magic.convert.names import Names
+from gemini_magic.convert.library import Import
+from gemini_magic.convert.main_function import first_await
+from gemini_magic.convert.names import Names, local_names, placeholder_names
 from gemini_magic.convert.notebook_file import Notebook
 from gemini_magic.convert.options import NONE, Options
-from gemini_magic.convert.pytext import comment, literal
+from gemini_magic.convert.pytext import comment
+from gemini_magic.convert.python_frozen import Recorded
 from gemini_magic.convert.reading import read
 from gemini_magic.convert.shell import ShellWriter
 from gemini_magic.convert.static import Static
-from gemini_magic.convert.steps import Broken, Code, Embedded, Note, Nothing, Prompt, Step, Text
+from gemini_magic.convert.steps import (
+    Broken,
+    Code,
+    Embedded,
+    Note,
+    Nothing,
+    Prompt,
+    Reading,
+    Span,
+    Step,
+    Text,
+)
 from gemini_magic.convert.strangers import without_ipython
 from gemini_magic.errors import GeminiMagicError
 
 #: How a comment begins that says what a note says.
 _HEADS = {"left-out": "Left out", "differs": "Differs", "route": "Route", "undefined": "Undefined"}
+#: What answers have in a notebook alone.
+_NOT_KEPT = frozenset(
+    {"thoughts", "target", "model_version", "seconds", "request", "notices", "cached", "left",
+     "cost", "parts", "exchanged", "tool_calls", "citations", "queries", "first", "model"}
+)  # fmt: skip
 #: Calls whose value nobody wants to see.
 _SPEAKING = frozenset({"print", "display", "exec", "input", "exit", "quit", "help"})
 
@@ -33,32 +49,45 @@ _SPEAKING = frozenset({"print", "display", "exec", "input", "exit", "quit", "hel
 def export(notebook: Notebook, context: Context, target: str, options: Options = NONE) -> Exported:
     """The Python script that does what a notebook does. Raises as ``targets.export``."""
     reading = read(notebook, context.transform, context.magic)
-    writer = _Writer(target, context, Names(reading), list(reading.notes))
+    writer = _Writer(target, context, Names(reading), list(reading.notes), options)
+    writer.title = _title(reading)
     for step in reading.steps:
         writer.add(step)
     text = writer.text(notebook, target)
     refuse_keys(notebook, text, writer.key_names)
-    return Exported(text, tuple(writer.notes))
+    return Exported(text, tuple(writer.notes), writer.files)
 
 
-class _Cell(NamedTuple):
-    """A cell of the script: its marker's words, its code, and its tree (None: only comments)."""
-
-    marker: str
-    source: str
-    awaits: bool
+def _title(reading: Reading) -> str:
+    """What a script says of itself: the first line of Markdown, and the notebook's name."""
+    texts = [step.what.source for step in reading.steps if isinstance(step.what, Text)]
+    lines = [line.strip("# ").strip() for text in texts for line in text.split("\n")]
+    first = next((line for line in lines if line), "")
+    told = f"Exported from {reading.name}"
+    return pytext.in_line(f"{first} ({told})" if first else told).replace("%(", "(")
 
 
 class _Writer:
-    def __init__(self, target: str, context: Context, names: Names, notes: list[Note]) -> None:
+    def __init__(
+        self, target: str, context: Context, names: Names, notes: list[Note], options: Options
+    ) -> None:
         self.notes = notes
+        self.title = ""
+        self._awaits = False
+        self._context = context
+        self._options = options
+        self._parsed = False
         self._told = set(notes)
         self._names = names
         self._asking = Asking(target, context, names, Static())
         self._shell = ShellWriter(names, self._asking)
-        self._cells: list[_Cell] = []
+        self._cells: list[Cell] = []
         self._installed: dict[str, str] = {}
         self._asks = names.asks
+
+    @property
+    def files(self) -> tuple[tuple[str, bytes], ...]:
+        return tuple(sorted(self._asking.files.items()))
 
     @property
     def key_names(self) -> set[str]:
@@ -72,35 +101,59 @@ class _Writer:
                 self.notes.append(found)
 
         if isinstance(step.what, Text):
-            self._cells.append(_Cell("[markdown]", comment(step.what.source), False))
+            self._cells.append(Cell("[markdown]", comment(step.what.source)))
         elif isinstance(step.what, Broken):
-            text = f"# Left out: {_in_line(step.what.why)}\n{comment(step.what.source)}"
-            self._cells.append(_Cell(f"[{step.id}]", text, False))
+            text = f"# Left out: {pytext.in_line(step.what.why)}\n{comment(step.what.source)}"
+            self._cells.append(Cell(f"[{step.id}]", text))
         else:
-            source = self._code(step.id, step.what, note)
+            if self._options.freeze:
+                self._asking.recorded = Recorded(step.cell, self._context, note)
             awaits = first_await(step.what.tree) is not None
-            self._cells.append(_Cell(f"[{step.id}]", source, awaits))
+            self._awaits |= awaits  # from here on all is one level further in
+            source = self._code(step, step.what, note)
+            self._cells.append(Cell(f"[{step.id}]", source, awaits, _defines(step.what)))
 
     # --- a cell ---
 
-    def _code(self, cell_id: str, code: Code, note: Callable[[str, str], None]) -> str:
+    def _code(self, step: Step, code: Code, note: Callable[[str, str], None]) -> str:
         self._asking.static.add(code)
         before: list[str] = []
-        changes: list[tuple[tuple[int, int], str]] = []
+        changes = self._parameters(step, code, before, note)
         for one in code.embedded:
-            new = self._embedded(one, code, cell_id, note, before)
+            new = self._embedded(one, code, step.id, note, before)
             changes.append((one.span, new))
         inside = [one.span for one in code.embedded]
+        for node in ast.walk(code.tree):
+            match node:
+                case ast.Attribute(value=ast.Name(id=name), attr=field) if (
+                    field in _NOT_KEPT and name in self._names.replies
+                ):
+                    note("left-out", f"{name}.{field}: no answer of a script has it")
         changes += without_ipython(code, inside, self._asking, note)
         if (shown := code.shown) is not None and self._is_shown(code, shown):
             helper = "show" if self._asks else "show_value"
             self._asking.helpers.add(helper)
+            several = pytext.is_several(code.source[shown[0] : shown[1]])
             changes += [
-                ((shown[0], shown[0]), f"{pytext.OWN}{helper}("),
-                ((shown[1], shown[1]), ")"),
+                ((shown[0], shown[0]), f"{pytext.OWN}{helper}({'(' * several}"),
+                ((shown[1], shown[1]), f"{')' * several})"),
             ]
         source = pytext.edited(code.source, changes).strip("\n")
         return "\n".join([*before, source.rstrip()])
+
+    def _parameters(
+        self, step: Step, code: Code, before: list[str], note: Callable[[str, str], None]
+    ) -> list[tuple[Span, str]]:
+        """The changes that take the parameters from the command line, if that is wanted."""
+        if not self._options.params or params.TAG not in step.tags or self._parsed:
+            return []
+        parser = params.parser(code, self.title, self._asking.name, note)
+        if parser is None:
+            return []
+        self._parsed = True
+        self._asking.imports.add(Import("argparse"))
+        before += parser.head
+        return parser.changes
 
     def _is_shown(self, code: Code, shown: tuple[int, int]) -> bool:
         if any(one.span == shown for one in code.embedded):
@@ -122,11 +175,13 @@ class _Writer:
         indent = pytext.indent_at(code.source, one.span[0])
         meaning = one.meaning
         if isinstance(meaning, Prompt):
-            text = self._prompt(meaning, one, cell_id, note, before)
+            text = self._prompt(meaning, one, code, cell_id, note, before)
         elif isinstance(meaning, Nothing):
             text = _left_out(meaning.source, meaning.why, one.statement)
             if not one.statement:
                 before.append(_left_out(meaning.source, meaning.why, True))
+                if not meaning.why:
+                    note("left-out", f"the value of {meaning.source[:60]} is None")
         elif isinstance(meaning, str):
             text = meaning.strip("\n") if one.statement else f"({meaning.strip()})"
         else:
@@ -141,6 +196,7 @@ class _Writer:
         self,
         prompt: Prompt,
         one: Embedded,
+        code: Code,
         cell_id: str,
         note: Callable[[str, str], None],
         before: list[str],
@@ -150,10 +206,17 @@ class _Writer:
 
         def tell(kind: str, text: str) -> None:
             note(kind, text)
-            told.append(f"# {_HEADS.get(kind, 'Note')}: {_in_line(text)}")
+            told.append(f"# {_HEADS.get(kind, 'Note')}: {pytext.in_line(text)}")
 
         if cell.flag("help") or cell.flag("dry-run"):
             return _left_out(cell.to_source(), "", one.statement)
+        out = cell.text("out")
+        named = [out] if out and one.statement else []
+        if one.statement and "_" in self._names.used and "_" not in self._names.bound:
+            named.append("_")
+        start = code.source.rfind("\n", 0, one.span[0]) + 1
+        before_it = len(code.source[start : one.span[0]]) + sum(len(name) + 3 for name in named)
+        self._asking.room = pytext.LINE - before_it - 4 * self._awaits
         try:
             if cell.text("def") is not None and one.statement:
                 text = self._asking.function(prompt, cell_id, tell)
@@ -165,111 +228,36 @@ class _Writer:
             if not one.statement:
                 before.append(_left_out(cell.to_source(), why, True))
             return _left_out(cell.to_source(), why, one.statement)
+        for name in placeholder_names(cell) & local_names(code.tree, code.source, one.span):
+            tell("differs", f"{name} is the function's own; a notebook takes its own variable")
         before += dict.fromkeys(told)
         before += [f"{name} = {made}" for name, made in self._asking.constants]
-        out = cell.text("out")
         if cell.text("def") is not None and one.statement:
             return text
         if not one.statement:
             return f"({out} := {text})" if out else text
-        named = [out] if out else []
-        if "_" in self._names.used and "_" not in self._names.bound:
-            named.append("_")
         return "".join(f"{name} = " for name in named) + text
 
-    # --- the whole ---
-
     def text(self, notebook: Notebook, target: str) -> str:
-        asking = self._asking
-        helpers = closure(asking.helpers)
-        imports = asking.imports | {one for helper in helpers for one in helper.imports}
-        aliases: dict[str, str] = {}
-        for one in sorted(imports):
-            if self._names.is_foreign(one.known_as, one.origin):
-                aliases[one.known_as] = asking.name(one.known_as)
-        wanted = {one._replace(alias=aliases.get(one.known_as, one.alias)) for one in imports}
-        names = dict(aliases)
-        for helper in helpers:
-            given = {f"IPython.display.{helper.name}", f"IPython.core.display.{helper.name}",
-                     f"google.colab.{helper.name}"}  # fmt: skip
-            if self._names.bound.get(helper.name, set()) - given:
-                names[helper.name] = asking.name(helper.name)
-        if any(helper.name == "show_value" for helper in helpers):
-            names["show_value"] = asking.name("show")
-        blocks = [self._head(notebook, target)]
-        if wanted:
-            blocks.append(import_block(wanted))
-        first: list[str] = []
-        if wanted and "NOTEBOOK" not in self._names.bound:
-            first.append(f"NOTEBOOK = {literal(notebook.name)}")
-        for name, made in asking.clients.values():
-            first.append(pytext.settled(f"{name} = {made}", names))
-        blocks += ["\n".join(first)] if first else []
-        text = "\n\n".join(blocks)
-        for helper in helpers:
-            text += f"\n\n\n{renamed(helper.source, names)}"
-        rows = [f"{name}: {kind} = []" for name, kind in asking.histories.values()]
-        text += "\n\n\n" * bool(rows) + pytext.settled("\n".join(rows), names)
-        text += "\n" * (1 if rows or not helpers else 2)
-        return self._noqa(f"{text}{self._written(names)}".rstrip("\n") + "\n")
-
-    def _written(self, names: Mapping[str, str]) -> str:
-        self._cells = [
-            cell._replace(source=pytext.settled(cell.source, names)) for cell in self._cells
-        ]
-        first = next((i for i, cell in enumerate(self._cells) if cell.awaits), len(self._cells))
-        plain = [_marked(cell) for cell in self._cells[:first]]
-        text = "".join(f"\n{one}\n" for one in plain)
-        if first < len(self._cells):
-            inner = "\n\n".join(_marked(cell) for cell in self._cells[first:])
-            earlier = "\n".join(cell.source for cell in self._cells[:first])
-            main = self._asking.name("main")
-            asyncio = Import("asyncio")
-            alias = (
-                self._asking.name("asyncio_")
-                if self._names.is_foreign("asyncio", asyncio.origin)
-                else "asyncio"
-            )
-            how = "" if alias == "asyncio" else f" as {alias}"
-            text += f"\n\n{in_main(inner, earlier, main)}\n\n\n"
-            text += f'if __name__ == "__main__":\n    import asyncio{how}\n\n'
-            text += f"    {alias}.run({main}())\n"
-        return text
-
-    def _head(self, notebook: Notebook, target: str) -> str:
-        needed = [*sorted(self._asking.dependencies), *self._shell.packages.values()]
-        rows = "".join(f"#   {literal(one)},\n" for one in dict.fromkeys(needed))
-        packages = f"# dependencies = [\n{rows}# ]" if needed else "# dependencies = []"
-        name = _in_line(notebook.name).replace("\\", "\\\\").replace('"', "'")
-        return (
-            f'# /// script\n# requires-python = ">=3.11"\n{packages}\n# ///\n'
-            f'"""Exported from {name} ({target}).\n\nsha256: {notebook.digest}\n"""'
-        )
-
-    def _noqa(self, text: str) -> str:
-        """Notebooks import where they need it and have long lines; that is said to linters."""
-        body = text.split("\n# %%", 1)[-1]
-        codes = []
-        if re.search(r"^(?:import|from) ", body, re.M):
-            codes += ["E402", "I001"]
-        if any(len(line) > 88 for line in text.split("\n")):
-            codes.append("E501")
-        if not codes:
-            return text
-        at = text.index('"""')
-        return f"{text[:at]}# ruff: noqa: {', '.join(codes)}\n{text[at:]}"
+        packages = list(self._shell.packages.values())
+        return assembled(
+            notebook, target, self._cells, self._asking, self._names, packages,
+            retry=self._options.retry,
+        )  # fmt: skip
 
 
-def _marked(cell: _Cell) -> str:
-    return f"# %% {cell.marker}\n{cell.source}".rstrip()
+def _defines(code: Code) -> tuple[bool, bool]:
+    made = [
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        for node in code.tree.body
+    ]
+    if len(code.embedded) == len(made) == 1 and any(one.cell.get("def") for one in code.prompts):
+        return True, True
+    return (made[0], made[-1]) if made else (False, False)
 
 
 def _left_out(source: str, why: str, statement: bool) -> str:
     if not statement:
         return "None"
-    head = f"# Left out: {_in_line(why)}\n" if why else ""
+    head = f"# Left out: {pytext.in_line(why)}\n" if why else ""
     return head + comment(source.rstrip("\n"))
-
-
-def _in_line(text: str) -> str:
-    return " ".join(pytext.comment(text).replace("#", " ").split())

@@ -4,31 +4,118 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-#: What keys of well-known services look like.
-_KEYS = re.compile(
-    r"\b(?:AIza[\w-]{30,}|AQ\.[\w-]{30,}|ya29\.[\w-]{20,}|sk-(?:[a-z]+-)*[\w-]{20,}|sk_[\w-]{20,}|"
-    r"gsk_[\w]{20,}|hf_[A-Za-z0-9]{30,}|xai-[\w]{20,}|nvapi-[\w-]{20,}|r8_[\w]{20,}|"
-    r"pplx-[\w]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|AKIA[0-9A-Z]{16}|"
-    r"xox[abprs]-[\w-]{10,})|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+#: What keys of well-known services look like, and the variable that such a key usually has.
+#: ``tail`` is what is random in it. Sources: the services' own documentation, and the public rules
+#: of gitleaks (https://github.com/gitleaks/gitleaks, config/gitleaks.toml).
+_SHAPES = (
+    (r"AIza(?:Sy)?(?P<tail>[\w-]{30,})", "GEMINI_API_KEY"),
+    (r"AQ\.(?P<tail>[\w-]{30,})", "GEMINI_API_KEY"),
+    (r"ya29\.(?P<tail>[\w-]{20,})", "GOOGLE_ACCESS_TOKEN"),
+    (r"GOCSPX-(?P<tail>[\w-]{20,})", "GOOGLE_CLIENT_SECRET"),
+    (r"sk-or-(?:v\d-)?(?P<tail>[\w-]{20,})", "OPENROUTER_API_KEY"),
+    (r"sk-ant-(?:[a-z]+\d*-)?(?P<tail>[\w-]{20,})", "ANTHROPIC_API_KEY"),
+    (r"sk-(?:[a-z]+-)?(?P<tail>[\w-]{20,})", "OPENAI_API_KEY"),
+    (r"sk_(?:live|test|prod)?_?(?P<tail>[A-Za-z0-9]{24,})", "SECRET_KEY"),
+    (r"gsk_(?P<tail>[A-Za-z0-9]{20,})", "GROQ_API_KEY"),
+    (r"hf_(?P<tail>[A-Za-z0-9]{30,})", "HF_TOKEN"),
+    (r"xai-(?P<tail>[A-Za-z0-9]{20,})", "XAI_API_KEY"),
+    (r"nvapi-(?P<tail>[\w-]{20,})", "NVIDIA_API_KEY"),
+    (r"r8_(?P<tail>[A-Za-z0-9]{20,})", "REPLICATE_API_TOKEN"),
+    (r"pplx-(?P<tail>[A-Za-z0-9]{20,})", "PERPLEXITY_API_KEY"),
+    (r"gh[pousr]_(?P<tail>[A-Za-z0-9]{30,})", "GITHUB_TOKEN"),
+    (r"github_pat_(?P<tail>\w{30,})", "GITHUB_TOKEN"),
+    (r"glpat-(?P<tail>[\w-]{20,})", "GITLAB_TOKEN"),
+    (r"AKIA(?P<tail>[0-9A-Z]{16})", "AWS_ACCESS_KEY_ID"),
+    (r"xox[abprs]-(?P<tail>[\w-]{10,})", "SLACK_TOKEN"),
+)  # fmt: skip
+_KEYS = tuple(
+    (re.compile(rf"(?<![A-Za-z0-9]){shape}(?![A-Za-z0-9])"), name) for shape, name in _SHAPES
 )
+#: How any of them begins: most texts hold none, and this is all that is looked for in them.
+_BEGINS = re.compile(
+    r"AIza|AQ\.|ya29\.|GOCSPX-|sk[-_]|gsk_|hf_|xai-|nvapi-|r8_|pplx-|gh[pousr]_|github_pat_|"
+    r"glpat-|AKIA|xox[abprs]-|PRIVATE KEY"
+)
+_PRIVATE = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
+#: What stands in documentation where a key would.
+_PLACEHOLDER = re.compile(
+    r"(?:\A|[-_])(?:your|my|example|sample|placeholder|dummy|fake|changeme|redacted|replace|insert|"
+    r"here|goes|api[-_]?key)(?:[-_]|\Z)|x{6}|\*{3}|\.\.\.",
+    re.I,
+)
+#: The same as the value of a variable; a key that somebody chose may hold any word.
+_NO_VALUE = re.compile(r"your[-_ ]|<.*>|\$\{|x{6}", re.I)
+#: A key has at least so many different characters in what is random of it.
+_DIFFERENT = 8
 #: A value of the environment that is shorter than this is found in many texts by chance.
 _SHORTEST = 12
+
+
+class Key(NamedTuple):
+    """A key in a text: where it stands, from and to, its line from 1, and its variable's name."""
+
+    start: int
+    end: int
+    line: int
+    name: str
+
+
+def keys_in(
+    text: str, key_names: Iterable[str] = (), environ: Mapping[str, str] | None = None
+) -> list[Key]:
+    """The keys in a text, in their order.
+
+    A key is what looks like one, and the value of an environment variable with one of these names.
+    """
+    found = [*_known(text, key_names, os.environ if environ is None else environ)]
+    if _BEGINS.search(text):
+        found += _shaped(text)
+    found.sort(key=lambda one: (one[0], -one[1]))
+    keys: list[Key] = []
+    for start, end, name in found:
+        if not keys or start >= keys[-1].end:
+            keys.append(Key(start, end, text.count("\n", 0, start) + 1, name))
+    return keys
+
+
+def _known(
+    text: str, key_names: Iterable[str], environ: Mapping[str, str]
+) -> Iterator[tuple[int, int, str]]:
+    for name in sorted(key_names):
+        value = environ.get(name, "").strip()
+        if len(value) < _SHORTEST or _NO_VALUE.match(value):
+            continue
+        at = text.find(value)
+        while at >= 0:
+            yield at, at + len(value), name
+            at = text.find(value, at + len(value))
+
+
+def _shaped(text: str) -> Iterator[tuple[int, int, str]]:
+    for match in _PRIVATE.finditer(text):
+        yield (*match.span(), "PRIVATE_KEY")
+    for pattern, name in _KEYS:
+        for match in pattern.finditer(text):
+            tail = match["tail"]
+            if len(set(tail)) < _DIFFERENT or _PLACEHOLDER.search(tail):
+                continue
+            if match[0].startswith("sk") and not _is_random(tail):
+                continue
+            yield (*match.span(), name)
+
+
+def _is_random(tail: str) -> bool:
+    """Whether it is no name of words (``sk-learn-pipeline-of-many-steps``)."""
+    return any(char.isdigit() for char in tail) and any(
+        len(run) >= 12 for run in re.split("[-_]", tail)
+    )
 
 
 def lines_with_keys(
     text: str, key_names: Iterable[str] = (), environ: Mapping[str, str] | None = None
 ) -> list[int]:
-    """The numbers of the lines, from 1, that hold a key.
-
-    A key is what looks like one, and the value of an environment variable with one of these names.
-    """
-    environ = os.environ if environ is None else environ
-    values = {environ.get(name, "").strip() for name in key_names}
-    known = [value for value in values if len(value) >= _SHORTEST]
-    return [
-        number
-        for number, line in enumerate(text.split("\n"), 1)
-        if _KEYS.search(line) or any(value in line for value in known)
-    ]
+    """The numbers of the lines, from 1, that hold a key (see ``keys_in``)."""
+    return [*dict.fromkeys(key.line for key in keys_in(text, key_names, environ))]

@@ -46,14 +46,30 @@ class ShellWriter:
     def _command(self, shell: Shell) -> str:
         if shell.program:
             self._asking.imports.add(Import("subprocess"))
-            words = f'[{literal(shell.program)}, "-c", {text_expression([shell.command])}]'
-            return call(f"{OWN}subprocess.run", [words, "check=True"])
+            return self._program(shell)
         command = self._filled(shell.command) if shell.live else text_expression([shell.command])
         if shell.captured:
             self._asking.helpers.add("shell")
             return f"{OWN}shell({command})"
         self._asking.imports.add(Import("subprocess"))
         return call(f"{OWN}subprocess.run", [command, "shell=True", "check=False"])
+
+    def _program(self, shell: Shell) -> str:
+        program, body = literal(shell.program), text_expression([shell.command])
+        if shell.program in ("python", "python3"):
+            self._asking.imports.add(Import("sys"))
+            program = f"{OWN}sys.executable"
+        more = ["check=True"]
+        if shell.words:  # they are the program's, which reads its script from its input
+            words = [program, *map(self._filled, shell.words)]
+            more += [f"input={body}", "text=True"]
+        else:
+            words = [program, '"-e"' if shell.program in ("perl", "ruby") else '"-c"', body]
+        if not shell.out:
+            return call(f"{OWN}subprocess.run", [f"[{', '.join(words)}]", *more])
+        more += [f"stdout={OWN}subprocess.PIPE", *(["text=True"] if not shell.words else [])]
+        done = call(f"{OWN}subprocess.run", [f"[{', '.join(words)}]", *more])
+        return f"{shell.out} = {done}.stdout"
 
     def _filled(self, text: str) -> str:
         """A command with the variables that IPython would fill in; all of them, or none."""
@@ -112,8 +128,12 @@ class ShellWriter:
                 return f'with open({self._filled(first)}, "a", encoding="utf-8") as file:\n' \
                        f"    file.write({body})"  # fmt: skip
             case "run":
+                if first.endswith(".ipynb"):
+                    note("left-out", f"%run {first}: export that notebook, too")
+                    return f"pass  # %run {comment(first)[2:]}" if statement else "None"
                 imports.add(Import("runpy"))
                 if len(action.words) > 1:
                     note("differs", f"%run {first} is given no arguments")
-                return f"{OWN}runpy.run_path({literal(first)})"
+                ran = f'{OWN}runpy.run_path({self._filled(first)}, run_name="__main__")'
+                return f"globals().update({ran})"
         return "None"

@@ -74,6 +74,10 @@ class Static:
     def is_async(self, name: str) -> bool:
         return isinstance(self._nodes.get(name), ast.AsyncFunctionDef)
 
+    def imports(self, origin: str) -> bool:
+        """Whether something is imported, by its name or with its module."""
+        return bool({origin, origin.rpartition(".")[0]} & set(self._imports.values()))
+
     def value(self, expression: str) -> Any:
         """The type, or JSON value, that an expression stands for. Raises ``Unknown``."""
         return self._guarded(lambda: self._type(ast.parse(expression, mode="eval").body))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from gemini_magic.cell import GeminiCell
+from gemini_magic.convert.notebook_file import Cell
 
 #: Where a piece of code stands in its text: characters from and to.
 Span: TypeAlias = tuple[int, int]
@@ -35,13 +36,16 @@ class Prompt(NamedTuple):
 class Shell(NamedTuple):
     """Runs a command, or with ``program`` a whole script; ``captured`` gives its lines back.
 
-    ``live`` says that IPython fills ``{x}`` and ``$x`` from the variables.
+    ``live`` says that IPython fills ``{x}`` and ``$x`` from the variables, which it always does in
+    ``words``, the program's arguments. ``out`` is the variable that gets what a program prints.
     """
 
     command: str
     program: str = ""
     captured: bool = False
     live: bool = True
+    words: tuple[str, ...] = ()
+    out: str = ""
 
 
 class Install(NamedTuple):
@@ -114,11 +118,12 @@ class Broken(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A cell of the notebook: its id, its tags, and what it is."""
+    """A cell of the notebook: its id, its tags, what it is, and the cell as it was read."""
 
     id: str
     what: Code | Text | Broken
     tags: tuple[str, ...] = ()
+    cell: Cell = Cell("", "code", "")
 
 
 class Reading(NamedTuple):

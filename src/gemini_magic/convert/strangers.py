@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from gemini_magic.convert.pytext import OWN, comment, indent_at
+from gemini_magic.convert.pytext import OWN, comment, indent_at, literal
 from gemini_magic.convert.reading import Places
 from gemini_magic.convert.steps import Code, Span
 
@@ -19,10 +20,13 @@ _DISPLAY = {
     "clear_output": "clear_output",
     **dict.fromkeys(
         ("Markdown", "HTML", "Latex", "Code", "JSON", "Pretty", "Image", "Audio", "Video", "SVG",
-         "Javascript", "Math"),
+         "Javascript", "Math", "IFrame", "FileLink", "FileLinks", "YouTubeVideo"),
         "Markdown",
     ),
 }  # fmt: skip
+_MODULES = ("IPython.display", "IPython.core.display")
+#: What a name of IPython's stands for that a program has not: answers, and cells.
+_REMEMBERED = re.compile(r"(?:Out|In|_{2,3}|_i{0,3}\d*|_ih|_oh|_dh)\Z")
 
 
 def without_ipython(
@@ -31,21 +35,57 @@ def without_ipython(
     """The changes that leave no IPython in the code, but for what is ``inside`` other changes."""
     at = Places(code.source)
     changes: list[tuple[Span, str]] = []
+    tried = set(_tried(code.tree))
+    own = asking.bound
     for node in ast.walk(code.tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            asking.futures |= {one.name for one in node.names}
+            changes.append((at.span(node), _gone(code.source, at.span(node))))
+        elif isinstance(node, ast.Import | ast.ImportFrom):
             if _is_strange(node):
                 span = at.span(node)
-                changes.append((span, _replaced(node, code.source, span, asking, note)))
-        elif isinstance(node, ast.Name) and node.id == "get_ipython":
+                if node in tried:
+                    new = 'raise ImportError("outside of a notebook there is no such module")'
+                    note("differs", f"{', '.join(_origins(node))}: to import it fails in a script")
+                else:
+                    new = _replaced(node, code.source, span, asking, note)
+                changes.append((span, new))
+        elif not isinstance(node, ast.Name):
+            continue
+        elif node.id == "get_ipython" and not own.get("get_ipython", set()) - {
+            "IPython.get_ipython"
+        }:
             span = at.span(node)
             if not any(start <= span[0] < end for start, end in inside):
                 changes.append((span, "(lambda: None)"))
-                note("differs", "get_ipython() is None in a script")
-        elif isinstance(node, ast.Name) and node.id == "display" and "display" in (
-            asking.display_names - set(_bound(code))
-        ):  # fmt: skip
+                note("differs", "IPython's shell is None in a script")
+        elif node.id == "display" and "display" in asking.display_names - set(_bound(code)):
             asking.helpers.add("display")
+        elif _REMEMBERED.match(node.id) and node.id != "_" and node.id not in own:
+            note("undefined", f"{node.id} is what IPython remembers of earlier cells")
     return changes
+
+
+def _tried(tree: ast.AST) -> Iterator[ast.AST]:
+    """The imports whose failure is expected."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Try) and any(
+            one.type is None
+            or _EXPECTED & {n.id for n in ast.walk(one.type) if isinstance(n, ast.Name)}
+            for one in node.handlers
+        ):
+            for one in node.body:
+                yield from ast.walk(one)
+
+
+_EXPECTED = frozenset({"ImportError", "ModuleNotFoundError", "Exception"})
+
+
+def _gone(source: str, span: Span) -> str:
+    """What stands in place of a statement that goes."""
+    start = source.rfind("\n", 0, span[0]) + 1
+    alone = not source[start : span[0]] and not _followed(source, span[1])
+    return comment(source[span[0] : span[1]]) if alone else "pass"
 
 
 def _bound(code: Code) -> Iterator[str]:
@@ -54,15 +94,18 @@ def _bound(code: Code) -> Iterator[str]:
             yield node.id
 
 
+def _origins(node: ast.Import | ast.ImportFrom) -> list[str]:
+    module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+    return [f"{module}{one.name}" for one in node.names]
+
+
 def _is_strange(node: ast.Import | ast.ImportFrom) -> bool:
-    modules = (
-        [node.module or ""] if isinstance(node, ast.ImportFrom) else [n.name for n in node.names]
-    )
-    return any(
-        module.partition(".")[0] == "IPython" or module.startswith("google.colab")
-        or (module == "google" and any(one.name == "colab" for one in node.names))
-        for module in modules
-    )  # fmt: skip
+    return any(map(_is_strange_name, _origins(node)))
+
+
+def _is_strange_name(origin: str) -> bool:
+    words = origin.split(".")
+    return words[0] == "IPython" or words[:2] == ["google", "colab"]
 
 
 def _replaced(
@@ -75,30 +118,48 @@ def _replaced(
     """What stands in a script for such an import."""
     lines: list[str] = []
     lost: list[str] = []
-    module = node.module if isinstance(node, ast.ImportFrom) else ""
+    module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
     for one in node.names:
-        name = one.asname or one.name
-        helper = None
-        if module in ("IPython.display", "IPython.core.display"):
-            helper = _DISPLAY.get(one.name)
-        elif module == "google.colab" and one.name == "userdata":
+        name = one.asname or one.name.partition(".")[0]
+        origin = f"{module}.{one.name}" if module else one.name
+        helper = _DISPLAY.get(one.name) if module in _MODULES else None
+        if one.name == "*" and module in _MODULES:
+            asking.helpers |= set(_DISPLAY.values())
+            others = sorted(name for name, made in _DISPLAY.items() if made != name)
+            lines.append(f"{' = '.join(others)} = {OWN}Markdown")
+            continue
+        if origin == "google.colab.userdata":
             helper = "userdata"
             note("differs", "Colab's secrets are read from the environment")
-        if isinstance(node, ast.Import) and not one.name.startswith(("IPython", "google.colab")):
-            lines.append(f"import {one.name}" + (f" as {one.asname}" if one.asname else ""))
-        elif helper is None:
-            lost.append(f"{module}.{one.name}" if module else one.name)
-        else:
-            asking.helpers.add(helper)
-            if name != helper:
-                lines.append(f"{name} = {OWN}{helper}")
+        elif origin in ("IPython", "IPython.display", "IPython.core.display"):
+            helper = "notebook_display"
+            if origin == "IPython" or (isinstance(node, ast.Import) and not one.asname):
+                helper = "IPython"
+        elif not _is_strange_name(origin):
+            how = f" as {one.asname}" if one.asname else ""
+            lines.append(
+                f"from {module} import {one.name}{how}" if module else f"import {one.name}{how}"
+            )
+            continue
+        if helper is None:
+            lost.append(origin)
+            if origin != "IPython.get_ipython" and one.name != "*":
+                asking.helpers.add("NotHere")
+                lines.append(f"{name} = {OWN}NotHere({literal(origin)})")
+            continue
+        asking.helpers.add(helper)
+        if name != helper:
+            lines.append(f"{name} = {OWN}{helper}")
     if lost:
         note("left-out", f"{', '.join(lost)}: there is no such thing outside of a notebook")
-    kept = comment(source[span[0] : span[1]])
     indent = indent_at(source, span[0])
     start = source.rfind("\n", 0, span[0]) + 1
-    if not lines and (indent or source[start : span[0]].strip() or _followed(source, span[1])):
+    before, followed = source[start : span[0]], _followed(source, span[1])
+    if not lines and (indent or before.strip() or followed):
         return "pass"
+    if before.strip() or followed:  # several statements in a line
+        return "; ".join(lines)
+    kept = comment(source[span[0] : span[1]].replace("get_ipython", "IPython's shell"))
     return f"\n{indent}".join(lines) if lines else kept.replace("\n", f"\n{indent}")
 
 

@@ -91,6 +91,10 @@ class Admission:
         self._inside.clear()
         self._lines.clear()
 
+    def close(self) -> None:
+        """Let go of the ledger's files; its next use opens it again."""
+        self._thread.close()
+
     # --- in ---
 
     async def enter(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_magic.backends.base import Backend
@@ -18,8 +18,10 @@ from gemini_magic.errors import (
     BackendError,
     Blocked,
     GeminiMagicError,
+    MissingKey,
     QuotaExceeded,
     UnknownModel,
+    UsageError,
     WireError,
     WirePhase,
 )
@@ -105,7 +107,8 @@ class Attempts:
         if stored.thoughts:
             run.emit(ThoughtDelta(stored.thoughts))
         for part in stored.parts:
-            run.emit(PartDone(part) if part.text is None else TextDelta(part.text))
+            text = part.text
+            run.emit(PartDone(part) if text is None else TextDelta(text, part.signature))
         run.draft.reply = run.draft.reply.replace(
             usage=stored.usage, model_version=stored.model_version, cached=True
         )
@@ -115,9 +118,10 @@ class Attempts:
         """Store a finished answer for the next time; on any thread."""
         if self._cache is None or not reply.complete or reply.cached or reply.target is None:
             return
-        # Some models search unasked; tomorrow's sources are others.
-        looked = bool(reply.citations or reply.queries)
-        if _is_repeatable(run.draft.request) and not looked:
+        # Some models search unasked; tomorrow's sources are others. A picture that could not be
+        # taken now (its address gave nothing) may be there the next time.
+        passing = reply.citations or reply.queries or run.draft.lost
+        if _is_repeatable(run.draft.request) and not passing:
             self._cache.keep(self._key(run, reply.target), reply)
 
     def _key(self, run: Run, target: Target) -> str:
@@ -134,7 +138,7 @@ class Attempts:
             asked = asked.of(target.model)
             ticket = await self._enter(run, target, asked, terms)
         except GeminiMagicError as known:
-            return Outcome(known, CUT)
+            return Outcome(_with_another_way(known, run.draft.asking, target), CUT)
         if ticket.question is not None:
             asked = asked.of(target.model, ticket.question.amount.tokens)
         run.emit(Started(target))
@@ -219,10 +223,13 @@ class Attempts:
                     if self._admission is not None:
                         self._admission.answered(ticket, event)
                 elif isinstance(event, TextDelta | ThoughtDelta):
-                    if not (text := halves[type(event)].take(event.text)):
+                    text = halves[type(event)].take(event.text)
+                    if signed := isinstance(event, TextDelta) and event.signature is not None:
+                        text += halves[TextDelta].rest()  # the part ends here
+                    if not text and not signed:
                         continue
-                    run.emit(event if text == event.text else type(event)(text))
-                    progress.begun = True
+                    run.emit(event if text == event.text else replace(event, text=text))
+                    progress.begun = progress.begun or bool(text)
                     progress.bytes += len(text.encode())
                     if await self._is_spent(ticket, progress.bytes):
                         progress.spent = True
@@ -267,6 +274,19 @@ class Attempts:
         except (TimeoutError, WireError, GeminiMagicError):
             return error
         return told(wire, asked.knowing(names))
+
+
+def _with_another_way(
+    error: GeminiMagicError, request: Request, target: Target
+) -> GeminiMagicError:
+    """A missing key's error with this machine's model as another way, where that one can."""
+    if isinstance(error, MissingKey):
+        from gemini_magic.backends import local
+
+        with suppress(UsageError):
+            local.refuse(request, target.model)
+            error.next_step += " — or ask this machine's model: -m local"
+    return error
 
 
 def told(failure: WireError, asked: Asked) -> GeminiMagicError:

@@ -43,6 +43,7 @@ class Draft:
     reply: Reply = field(default_factory=Reply)
     began: float = field(default_factory=time.monotonic)
     first: float | None = None
+    lost: bool = False  # something of the answer could not be taken
     _pieces: list[str | Part] = field(default_factory=list)
     _past: list[Part] = field(default_factory=list)
     _exchanged: list[Message] = field(default_factory=list)
@@ -52,12 +53,12 @@ class Draft:
     @property
     def begun(self) -> bool:
         """Whether some of the answer is there: then nobody else can be asked for it."""
-        return bool(self._pieces or self._exchanged)
+        return bool(self._exchanged) or self.hop_begun
 
     @property
     def hop_begun(self) -> bool:
         """Whether some of the present hop's answer is there."""
-        return bool(self._pieces)
+        return any(map(_says, self._pieces))
 
     @property
     def is_later_hop(self) -> bool:
@@ -67,7 +68,7 @@ class Draft:
     @property
     def has_content(self) -> bool:
         """Whether the present hop has brought anything but thoughts."""
-        return any(map(bool, self.texts)) or any(isinstance(one, Part) for one in self._pieces)
+        return any(map(_says, self._pieces))
 
     @property
     def asking(self) -> Request:
@@ -78,9 +79,9 @@ class Draft:
 
     def take(self, event: Event) -> None:
         match event:
-            case TextDelta(text):
+            case TextDelta(text, signature):
                 self.texts.append(text)
-                self._add(text)
+                self._add(text if signature is None else Part(text=text, signature=signature))
             case ThoughtDelta(text):
                 self.thoughts.append(text)
             case PartDone(part):
@@ -90,10 +91,12 @@ class Draft:
                 self._add(part)
             case ToolReturned(use):
                 self.uses.append(use)
-            case Notice(text):
+            case Notice(text, lost):
                 self.notices.append(text)
+                self.lost = self.lost or lost
             case Switched(_, new, why, host, price):
                 self.thoughts.clear()
+                self.lost = False
                 del self.notices[self._before :]  # they were about the old one
                 self.notices.append(
                     f"{new.backend} ({', '.join(filter(None, (host, price)))})"
@@ -106,7 +109,7 @@ class Draft:
                 pass
 
     def _add(self, piece: str | Part) -> None:
-        if self.first is None:
+        if self.first is None and _says(piece):
             self.first = time.monotonic() - self.began
         self._pieces.append(piece)
 
@@ -159,7 +162,10 @@ class Draft:
 
 
 def _joined(pieces: list[str | Part]) -> tuple[Part, ...]:
-    """The pieces as parts; neighbouring texts are one."""
+    """The pieces as parts; neighbouring texts are one, unless a signature belongs to one of them.
+
+    Source: https://ai.google.dev/gemini-api/docs/thought-signatures (parts are not to be merged)
+    """
     parts: list[Part] = []
     texts: list[str] = []
     for piece in [*pieces, None]:
@@ -172,6 +178,13 @@ def _joined(pieces: list[str | Part]) -> tuple[Part, ...]:
         if piece is not None:
             parts.append(piece)
     return tuple(parts)
+
+
+def _says(piece: str | Part) -> bool:
+    """Whether there is something in it to read, see or run, and not for the service alone."""
+    if isinstance(piece, str):
+        return piece != ""
+    return piece.text != "" and piece.step is None
 
 
 def _last_words(said: tuple[Part, ...]) -> tuple[Message, ...]:

@@ -152,6 +152,8 @@ class Engine:
             run.wait(_LAST_WORDS)
         with suppress(Exception):
             self._thread.submit(self.connections.close()).result(_FAREWELL)
+        if self.admission is not None:
+            self.admission.close()
         atexit.unregister(self.close)
 
     # --- on the loop's thread ---

@@ -38,6 +38,11 @@ class LedgerThread:
         self._books, self._last = None, None
         self._pool = ThreadPoolExecutor(1, "gemini_magic ledger")
 
+    def close(self) -> None:
+        """Let go of the store's files, once what is under way is done; its next use opens it."""
+        if self._books is not None:
+            self.later(lambda books: books.close())
+
     @property
     def quick(self) -> bool:
         """Whether nothing is under way here or elsewhere: then the caller may do a piece itself,

@@ -14,7 +14,7 @@ from gemini_magic.engine.run import Run
 from gemini_magic.engine.schema import Misfit, Schema, repair
 from gemini_magic.engine.targets import choose
 from gemini_magic.engine.toolbox import Toolbox
-from gemini_magic.errors import BackendError, GeminiMagicError
+from gemini_magic.errors import BackendError, GeminiMagicError, UsageError
 from gemini_magic.types import MAX_TOKENS, Message, Reply, Request, Target, digest
 
 
@@ -90,6 +90,11 @@ def put(
     if toolbox is not None:
         request = replace(built.request, tools=toolbox.tools)
         built = built._replace(request=request, toolbox=toolbox)
+    if cell.flag("repair") and built.schema is None:
+        raise UsageError(
+            "--repair has nothing to do without --schema; nothing was sent.",
+            "Say what the answer has to be: --schema 'name, age int'",
+        )
     targets = targets_of(engine, config, cell)
 
     def ask(request: Request, *, replay: bool = False) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -78,8 +79,10 @@ def build(
     )
     _check_characters(request)
     alone = [] if cell.flag("raw") else template.left_alone(cell.template)
-    notices = (f"sent as typed, not a placeholder: {', '.join(alone[:3])}",) if alone else ()
-    return Built(request, notices, toolbox, schema)
+    notices = [f"sent as typed, not a placeholder: {', '.join(alone[:3])}"] if alone else []
+    if bare := [tool.name for tool in request.tools if not tool.description]:
+        notices.append(f"no docstring tells the model what it does: {', '.join(bare[:3])}")
+    return Built(request, tuple(notices), toolbox, schema)
 
 
 def _check_characters(request: Request) -> None:
@@ -180,7 +183,7 @@ def _toolbox(cell: GeminiCell, evaluate: Evaluate) -> Toolbox | None:
             raise UsageError(
                 f"--tools takes names of functions, not {name[:40]!r}; nothing was sent."
             )
-        function, short = evaluate(name), name.rpartition(".")[2]
+        function, short = _function(name, evaluate), name.rpartition(".")[2]
         if not callable(function):
             raise UsageError(
                 f"--tools {name} is no function but {type(function).__name__}; nothing was sent."
@@ -191,6 +194,19 @@ def _toolbox(cell: GeminiCell, evaluate: Evaluate) -> Toolbox | None:
     bounds = {"max_hops": cell.get("max-hops"), "timeout": cell.get("tool-timeout")}
     given: dict[str, Any] = {key: value for key, value in bounds.items() if value is not None}
     return Toolbox(functions, **given)
+
+
+def _function(name: str, evaluate: Evaluate) -> Any:
+    try:
+        return evaluate(name)
+    except PlaceholderError as error:
+        if hasattr(builtins, name) and error.__cause__ is None:
+            raise UsageError(
+                f"--tools {name}: it is built into Python, and does not say what it takes; "
+                "nothing was sent.",
+                f"Wrap it: def {name}_of(text: str): ... (with a docstring), and --tools {name}_of",
+            ) from None
+        raise UsageError(f"--tools {name}: {error.what}", error.next_step) from error.__cause__
 
 
 def _schema(cell: GeminiCell, evaluate: Evaluate) -> Schema | None:

@@ -186,6 +186,8 @@ def _not_there(text: str, error: Exception) -> UsageError:
         what, hint = one_line(f"{type(error).__name__}: {error}"), ""
     if text.isidentifier():
         hint = f"{hint} If it is the one field of the answer: --schema '{text} str'".strip()
+    elif not hint and what.endswith("is not defined; nothing was sent."):
+        hint = "Run the cell that defines it first; or say the fields: --schema 'name, age int'"
     what = what.removesuffix("; nothing was sent.").removesuffix(".")
     return UsageError(f"--schema {text[:40]}: {what}; nothing was sent.", hint)
 

@@ -15,6 +15,7 @@ from gemini_magic.engine.run import POLL, Run
 from gemini_magic.errors import GeminiMagicError, Interrupted
 from gemini_magic.notebook.display import Ending, View, view_for
 from gemini_magic.notebook.footer import dry_run, footer, metadata
+from gemini_magic.notebook.prompts import running
 from gemini_magic.types import Reply, digest, first_fence
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 #: Seconds that an interrupted run has to close its connection before the cell ends without it.
 FAREWELL = 0.2
+_NO_JSON = "shown as text: the answer holds no JSON (--schema makes it so)"
 
 
 def ask(session: Session, cell: GeminiCell) -> Reply | None:
@@ -128,8 +130,12 @@ def _conclude(session: Session, cell: GeminiCell, reply: Reply, view: View, *, r
         frame, problem = _frame_of(reply)
         if problem:
             reply = reply.replace(notices=(*reply.notices, problem))
+    if cell.text("as") == "json" and reply.complete and not raw and not _holds_json(reply):
+        reply = reply.replace(notices=(*reply.notices, _NO_JSON))
     session.remember(reply, drawn=not cell.flag("quiet"))
-    told = metadata(reply, digest(cell.template))
+    template = digest(cell.template)
+    session.prompts.add(running(session.shell), reply, template)
+    told = metadata(reply, template)
     view.close(reply, Ending(footer(reply, saved), told, saved, frame, raw))
     if (name := cell.text("out")) is not None:
         session.namespace.bind({name: reply})
@@ -146,6 +152,16 @@ def _saved(session: Session, cell: GeminiCell, reply: Reply) -> tuple[Reply, Seq
     if done.problem:
         reply = reply.replace(notices=(*reply.notices, done.problem))
     return reply, done.paths
+
+
+def _holds_json(reply: Reply) -> bool:
+    from gemini_magic.notebook.forms import json_value
+
+    try:
+        json_value(reply.text, reply.parsed)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _frame_of(reply: Reply) -> tuple[Any, str]:

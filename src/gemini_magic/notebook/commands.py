@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from gemini_magic.cell import help_text
 from gemini_magic.engine import checks
 from gemini_magic.errors import GeminiMagicError, UsageError
-from gemini_magic.notebook.chat import Conversation
 from gemini_magic.notebook.tables import show_table
 
 if TYPE_CHECKING:
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: what it does, how it is written, and one line of help."""
+    """A command: what it does, how it is written, and one line of help.
+
+    ``quoted``: its words may be quoted as for a shell, and it tells its options itself.
+    """
 
     do: Callable[[Session, list[str]], Any]
     usage: str
     help: str
+    quoted: bool = False
 
 
 def run(session: Session, word: str, rest: str) -> Any:
@@ -36,17 +41,28 @@ def run(session: Session, word: str, rest: str) -> Any:
             f"To send it as a prompt: %{session.magic.name} -- {word} {rest}".strip(),
         )
     words = rest.split()
-    if words in (["--help"], ["-h"]):
+    if words in (["--help"], ["-h"]) and not command.quoted:
         return _help(session, [word])
     try:
-        return command.do(session, words)
+        return command.do(session, _unquoted(rest) if command.quoted else words)
     except UsageError as error:
         prompt = f"%{session.magic.name} -- {word} {rest}".strip()
         if f"-- {word} ..." in error.next_step:
             error.next_step = error.next_step.replace(f"-- {word} ...", f"-- {word} {rest}")
-        elif len(words) > 1:  # it may have been one
+        elif len(words) > 1 and not command.quoted:  # it may have been one
             error.next_step = f"{error.next_step} To send it as a prompt: {prompt}".strip()
         raise
+
+
+def _unquoted(text: str) -> list[str]:
+    """The words of a command line; a backslash is a part of a path on Windows."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars="")
+    lexer.whitespace_split, lexer.commenters = True, ""
+    lexer.escape = "" if os.name == "nt" else "\\"
+    try:
+        return list(lexer)
+    except ValueError:
+        raise UsageError("a quotation mark is not closed.") from None
 
 
 def whole_help(name: str = "gemini") -> str:
@@ -150,21 +166,15 @@ def _chat(session: Session, words: list[str]) -> None:
     action, name = words
     chat = session.chats.find(name)
     if action == "show":
-        _show_chat(session, chat)
+        from gemini_magic.notebook import chat_command
+
+        chat_command.show(session.shell, chat)
     elif action == "undo":
         chat.undo()
         print(f"chat {name}: the last change is undone; {len(chat.turns)} turns are left.")
     else:
         session.chats.forget(name)
         print(f"chat {name} starts anew with its next cell.")
-
-
-def _show_chat(session: Session, chat: Conversation) -> None:
-    rows = [
-        (number, "stale" if turn.stale else "", turn.question.text, turn.reply.text)
-        for number, turn in enumerate(chat.turns, 1)
-    ]
-    show_table(session.shell, ("", "", "asked", "answered"), rows)
 
 
 def _last(session: Session, words: list[str]) -> Any:
@@ -242,6 +252,24 @@ def _gallery(session: Session, words: list[str]) -> None:
     )
 
 
+def _export(session: Session, words: list[str]) -> None:
+    from gemini_magic.notebook import export_command
+
+    export_command.run(session.shell, words, session.magic.name)
+
+
+def _import(session: Session, words: list[str]) -> None:
+    from gemini_magic.notebook import import_command
+
+    import_command.run(session.refresh(), words, session.magic.name)
+
+
+def _code(session: Session, words: list[str]) -> None:
+    from gemini_magic.notebook import code_command
+
+    code_command.run(session, words)
+
+
 def _trust(session: Session, words: list[str]) -> None:
     from gemini_magic import trust
     from gemini_magic.config import project_backends
@@ -307,8 +335,14 @@ COMMANDS: dict[str, Command] = {
     "advise": Command(_advise, "advise", "the ways on, with your own numbers"),
     "cache": Command(_cache, "cache [clear|size]", "the answers that are stored"),
     "gallery": Command(_gallery, "gallery [DIR]", "the pictures, sounds and films made so far"),
+    "export": Command(_export, "export [NOTEBOOK] [--to TARGET] [-o PATH]",
+                      "this notebook as a program; --help tells more", quoted=True),
+    "code": Command(_code, "code [-i CELL] [--to TARGET]",
+                    "the last prompt as a program of its own", quoted=True),
+    "import": Command(_import, "import PATH... [-o DIR]",
+                      "AI Studio's prompts, code and apps as notebooks", quoted=True),
     "chat": Command(_chat, "chat [show|undo|reset NAME]", "list or change conversations"),
-    "last": Command(_last, "last", "the last reply"),
+    "last": Command(_last, "last", "the last reply, or the last comparison"),
     "local": Command(_local, "local [install [MODEL]|stop]", "the model on this machine"),
     "key": Command(_key, "key [BACKEND]", "store a key, typed without an echo"),
     "trust": Command(_trust, "trust", "accept this project's configuration file"),

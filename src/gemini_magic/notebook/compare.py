@@ -37,6 +37,13 @@ _SENSELESS = {
     "repair": "the answers are shown as they came",
     "save": "take the pictures from the DataFrame's replies",
 }
+#: What to do in place of one of these.
+_INSTEAD = {
+    "model": ", or name it in --compare",
+    "as": "; then, for one of them: _.reply[0]",
+    "repair": ", or ask one of the models alone",
+    "save": "; then, for one of them: _.reply[0].images[0].save('picture.png')",
+}
 
 
 class _Asked:
@@ -82,7 +89,10 @@ def compare(session: Session, cell: GeminiCell) -> pd.DataFrame | None:
     """
     for option, why in _SENSELESS.items():
         if cell.get(option) is not None:
-            raise UsageError(f"--compare does not go with --{option}: {why}; nothing was sent.")
+            raise UsageError(
+                f"--compare does not go with --{option}: {why}; nothing was sent.",
+                f"Leave --{option} out{_INSTEAD.get(option, '')}.",
+            )
     need_pandas()
     config = session.begin()
     targets = _targets(session, config, cell)
@@ -108,6 +118,7 @@ def compare(session: Session, cell: GeminiCell) -> pd.DataFrame | None:
     template = digest(cell.template)
     view.close({"gemini_magic": {"compare": [metadata(one.reply, template) for one in asked]}})
     frame = _frame(asked, with_parsed=built.schema is not None)
+    session.last = frame
     if (name := cell.text("out")) is not None:
         session.namespace.bind({name: frame})
     if interrupted or not any(one.error is None for one in asked):

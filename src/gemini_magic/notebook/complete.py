@@ -6,6 +6,7 @@ Python completer would otherwise spend up to two seconds on finding out that pro
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -60,9 +61,11 @@ def _first_line(words: str, magic: GeminiMagic, *, is_line: bool) -> dict[str, A
             return _answer(match.group(2), _values(option, magic), "value")
     match = _WORD.search(words)
     fragment = match.group() if match else ""
+    done = words[: len(words) - len(fragment)].split()
+    if is_line and done[:1] in (["export"], ["code"]):
+        return _command_line(done, fragment, magic)
     if fragment.startswith("-"):
         return _answer(fragment, [f"--{option.name}" for option in OPTIONS], "param")
-    done = words[: len(words) - len(fragment)].split()
     if is_line and not done:
         return _answer(fragment, SUBCOMMANDS, "command")
     if is_line and done[:1] in (["use"], ["models"], ["doctor"], ["key"]):
@@ -73,6 +76,26 @@ def _first_line(words: str, magic: GeminiMagic, *, is_line: bool) -> dict[str, A
     if not fragment and not done:
         return _answer("", [f"--{option.name}" for option in OPTIONS], "param")
     return _answer(fragment, [], "text")
+
+
+def _command_line(done: list[str], fragment: str, magic: GeminiMagic) -> dict[str, Any]:
+    """Completions of the commands that have options of their own, and name files."""
+    from gemini_magic.convert.targets import SUFFIXES, TARGETS
+    from gemini_magic.notebook import code_command, export_command
+
+    if done[-1] == "--to":
+        return _answer(fragment, SUFFIXES if done[0] == "export" else TARGETS, "value")
+    if fragment.startswith("-"):
+        command = export_command if done[0] == "export" else code_command
+        return _answer(fragment, command.options(magic.name), "param")
+    folder, _, start = fragment.rpartition("/")
+    try:
+        found = sorted(os.listdir(folder or ("/" if fragment.startswith("/") else ".")))
+    except OSError:
+        found = []
+    fits = [name for name in found if name.startswith(start)] if done[0] == "export" else []
+    head = fragment[: len(fragment) - len(start)]
+    return _answer(fragment, [f"{head}{name}" for name in fits if " " not in name], "path")
 
 
 def _is_body(lines: list[str], row: int, name: str) -> bool:

@@ -78,7 +78,9 @@ class PromptFunction:
                 Namespace(variables).value,
                 may_replay=lambda request: desk.may_replay(self.cell, request),
             )
-            return api.follow(asked).reply()
+            reply = api.follow(asked).reply()
+            desk.remember(reply)
+            return reply
 
     def _bound(self, args: tuple[Any, ...], values: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -158,7 +158,7 @@ def dry_run(built: Built, targets: tuple[Target, ...], config: Config) -> str:
         lines += ["--- system ---", request.system]
     for message in request.messages:
         lines.append(f"--- {message.role} ---")
-        lines += map(_part_line, message.parts)
+        lines += map(part_line, message.parts)
     for tool in request.tools:
         lines += [
             f"--- the function {tool.name} ---",
@@ -169,7 +169,7 @@ def dry_run(built: Built, targets: tuple[Target, ...], config: Config) -> str:
     return "\n".join([*lines, *built.notices])
 
 
-def _part_line(part: Part) -> str:
+def part_line(part: Part) -> str:
     """A part of a message, for people: its text, or what its data are."""
     if part.text is not None:
         return part.text

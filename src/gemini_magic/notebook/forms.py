@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
@@ -63,21 +64,33 @@ def frame_data(frame: Any) -> dict[str, Any]:
 
 
 def json_value(text: str, parsed: Any = None) -> Any:
-    """An answer as JSON values: its text, what is fenced in it, or the object made of it.
+    """An answer as JSON values: the object made of it, its text, or what is fenced in it.
 
-    Raises ``ValueError`` where it is none, ``RecursionError`` where it is nested too deeply.
+    Services want an object around a list or a word, which is none of the answer. Raises
+    ``ValueError`` where it is none, ``RecursionError`` where it is nested too deeply.
     """
+    if parsed is not None:
+        with suppress(ValueError):
+            return plain_value(parsed)
     try:
         return json.loads(text)
     except ValueError:
         if (fenced := first_fence(text)) is not None:
-            try:
-                return json.loads(fenced)
-            except ValueError:
-                pass
-        if parsed is None:
-            raise
-    return plain_value(parsed)
+            return json.loads(fenced)
+        raise
+
+
+def said(text: str, parsed: Any = None) -> str:
+    """An answer's text for people: without the object that its schema put around it."""
+    if parsed is None:
+        return text
+    try:
+        value = json_value(text, parsed)
+        if json_value(text) == value and not isinstance(value, str):
+            return text
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    except (ValueError, RecursionError):
+        return text
 
 
 def plain_value(value: Any) -> Any:
@@ -96,4 +109,6 @@ def plain_value(value: Any) -> Any:
         return {str(name): plain_value(one) for name, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain_value(one) for one in value]
-    raise ValueError(f"no JSON for {type(value).__name__}")
+    from pydantic_core import to_jsonable_python  # made it, if it is none of the above
+
+    return to_jsonable_python(value)

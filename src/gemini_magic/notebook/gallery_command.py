@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Sequence
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 _SUFFIXES = {
     ".png": "picture", ".jpg": "picture", ".jpeg": "picture", ".gif": "picture",
-    ".webp": "picture", ".svg": "picture", ".wav": "sound", ".mp3": "sound", ".ogg": "sound",
+    ".webp": "picture", ".avif": "picture", ".heic": "picture", ".svg": "picture",
+    ".wav": "sound", ".mp3": "sound", ".ogg": "sound",
     ".flac": "sound", ".m4a": "sound", ".aac": "sound", ".mp4": "film", ".webm": "film",
 }  # fmt: skip
 #: Pixels of a thumbnail's longer side, and how many are in a grid that stays in the notebook.
@@ -96,6 +98,7 @@ class Album:
 
     def __init__(self) -> None:
         self._items: list[Item] = []
+        self._files: dict[bytes, Path] = {}  # by the SHA-256 of what came
 
     def add(self, reply: Reply, saved: saving.Saved, *, prompt: str, cell: str = "") -> None:
         """Remember the media of a reply; those that are in files, by their files alone."""
@@ -103,9 +106,16 @@ class Album:
         paths = saved.paths or (None,) * len(reply.media)
         for part, path in zip(reply.media, paths, strict=False):
             self._items.append(Item(path, None if path else part, said))
+            if path is not None:
+                self._files[_digest(part)] = path
         unsaved = [item for item in self._items if item.path is None]
         for item in unsaved[:-_UNSAVED]:
             self._items.remove(item)
+
+    def files_of(self, reply: Reply) -> tuple[Path | None, ...]:
+        """The files of ``reply.media``, in their order; None for one that has none any more."""
+        found = (self._files.get(_digest(part)) for part in reply.media)
+        return tuple(path if path is not None and path.exists() else None for path in found)
 
     def items(self, folder: Path) -> list[Item]:
         """What the session made and what the folder holds, newest first."""
@@ -113,6 +123,10 @@ class Album:
         known = {item.path.absolute() for item in found if item.path}
         files = [path for path in _files(folder) if path.absolute() not in known]
         return [*reversed(found), *map(Item, files)]
+
+
+def _digest(part: Part) -> bytes:
+    return hashlib.sha256(part.data or b"").digest()
 
 
 def run(

@@ -72,8 +72,9 @@ class NotebookView:
         undrawn, self._undrawn = self._undrawn, False
         for event in events:
             if isinstance(event, TextDelta):
-                self._status = ""
-                self._say(event.text)
+                if event.text:
+                    self._status = ""
+                    self._say(event.text)
             elif isinstance(event, Finished):
                 undrawn = self._undrawn = False  # ``close`` draws it all
                 self._status = ""
@@ -117,10 +118,11 @@ class NotebookView:
         self._thoughts.feed(text)
 
     def _show(self, event: PartDone | Preview | ToolCalled | ToolReturned) -> None:
-        if isinstance(event, PartDone | Preview) and event.part.text is not None:
+        if isinstance(event, PartDone | Preview):
             if event.part.text:
                 self._say(event.part.text)
-            return
+            if event.part.text is not None or event.part.step is not None:
+                return
         if isinstance(event, ToolReturned):
             self._returned(event.use)
         elif isinstance(event, ToolCalled):
@@ -268,6 +270,7 @@ class NotebookView:
                 output.draw({"text/plain": ""})
 
 
-def draw_whole(shell: Any, reply: Reply, footer: str) -> None:
+def draw_whole(shell: Any, reply: Reply, footer: str, saved: Sequence[Path | None] = ()) -> None:
     """Draw a reply that is there already, with all its parts, and its footer below."""
-    NotebookView(Output(shell), "markdown").close(reply, Ending(footer))
+    form = "markdown" if reply.parsed is None else "json"
+    NotebookView(Output(shell), form).close(reply, Ending(footer, saved=saved))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gemini_magic.notebook.display import MARKS, Ending, Output
@@ -64,7 +65,7 @@ class Text(Piece):
             return frame_data(ending.frame)
         form = "text" if ending.raw else self._form
         if not last:
-            reply = reply.replace(finish_reason=STOP)
+            reply = reply.replace(finish_reason=STOP, parsed=None)
             form = form if form in ("markdown", "code") else "text"
         cleaned = self._sanitiser.markdown if form in ("markdown", "code") else None
         if (text := self.key) != reply.text:
@@ -142,7 +143,7 @@ def keys_of(reply: Reply) -> list[Key]:
                 pieces.append(part.text)
         elif part.call is not None:
             pieces.append(part.call)
-        elif part.result is None:
+        elif part.result is None and part.step is None:
             pieces.append(part)
     if not pieces and reply.text:
         pieces.append(reply.text)
@@ -156,14 +157,19 @@ def reply_data(
 
     ``cleaned`` is its sanitised Markdown, where that is there already.
     """
+    if reply.parsed is not None:
+        from gemini_magic.notebook.forms import said
+
+        if (text := said(reply.text, reply.parsed)) != reply.text:
+            reply, cleaned = reply.replace(text=text), None
     if form == "json":
         from gemini_magic.notebook.forms import json_value
 
-        try:
+        form = "text"
+        with suppress(ValueError, RecursionError):
             value = json_value(reply.text, reply.parsed)
-            return {"application/json": value, "text/plain": readable(reply.text)}
-        except (ValueError, RecursionError):
-            form = "text"
+            if isinstance(value, dict | list):  # Lab has no tree of a single word
+                return {"application/json": value, "text/plain": readable(reply.text)}
     mark = MARKS.get(reply.finish_reason, "")
     if form == "html" and not mark:
         from gemini_magic.notebook.forms import page_data

@@ -16,6 +16,8 @@ MAX_EMBEDDED = 10_000_000
 SIDE = 640
 #: A picture with more bytes than this is put into the notebook as small as it is shown there.
 _LARGEST = 4_000_000
+#: Pictures that Lab does not draw: as PNG, where Pillow reads them.
+_FOREIGN = {"image/avif": "AVIF", "image/heic": "HEIC"}
 
 
 def media_data(
@@ -54,8 +56,13 @@ def _picture(seen: Media, label: str) -> tuple[dict[str, Any], dict[str, Any]]:
         page = f'<img style="{style}" alt="{html.escape(label)}" src="{_url(seen)}">'
         return {"text/html": page, "text/plain": label}, {}
     scale = SIDE / max(seen.width, seen.height)
-    if len(seen.data) > _LARGEST and (small := thumbnail(seen.data, SIDE)) is not None:
+    is_foreign = seen.mime_type in _FOREIGN
+    small = thumbnail(seen.data, SIDE) if is_foreign or len(seen.data) > _LARGEST else None
+    if small is not None:
         return {"image/png": base64.b64encode(small).decode("ascii"), "text/plain": label}, {}
+    if is_foreign:
+        form = _FOREIGN[seen.mime_type]
+        return _said(f"{label[:-1]}; it is {form}, which cannot be drawn here>"), {}
     data = {seen.mime_type: base64.b64encode(seen.data).decode("ascii"), "text/plain": label}
     if scale >= 1:
         return data, {}

@@ -17,6 +17,7 @@ from gemini_magic.notebook.chat import Conversation, Conversations, Place
 from gemini_magic.notebook.footer import footer
 from gemini_magic.notebook.namespace import Namespace
 from gemini_magic.notebook.notebook_view import draw_whole
+from gemini_magic.notebook.prompts import Prompts, running
 from gemini_magic.quota.prices import tier_is_free
 from gemini_magic.types import Reply, Request
 
@@ -35,14 +36,15 @@ class Session:
         shell: Any = magic.shell
         self.shell = shell
         self.chats = Conversations()
-        self.last: Reply | None = None
+        self.last: Any = None  # a reply, or a comparison's DataFrame
+        self.prompts = Prompts()
         self.namespace = Namespace(self.shell.user_ns)
         self._told: set[str] = set()
         self._drawn: tuple[int, list[Reply]] = (-1, [])
         self._turns: tuple[str, int] = ("", 0)
         self._first: dict[str, str] = {}
         self._asked: set[tuple[str, str]] = set()
-        self.house = House(self._overrides)
+        self.house = House(self.overrides)
         self.engine, self.cache = self.house.engine, self.house.cache
         self.album: Album | None = None
 
@@ -83,6 +85,7 @@ class Session:
                 "the prompt is just a model's name; nothing was sent.",
                 f"Did you mean -m {cell.template.strip()}? To ask about it, name a model too.",
             )
+        self.prompts.begin(running(self.shell), self.running_cell()[0])
         if cell.text("def") is not None:
             from gemini_magic.notebook.define import define
 
@@ -142,7 +145,7 @@ class Session:
         """The configuration in force now, with the session's own settings on top."""
         return self.house.config()
 
-    def _overrides(self) -> Mapping[str, Any]:
+    def overrides(self) -> Mapping[str, Any]:
         magic = self.magic
         names = ("model", "route", "timeout", "warm_up")
         given = {name: getattr(magic, name) for name in names}
@@ -210,7 +213,8 @@ class Session:
         execution, drawn = self._drawn
         if execution == self.shell.execution_count and any(one is reply for one in drawn):
             return
-        draw_whole(self.shell, reply, footer(reply))
+        saved = self.album.files_of(reply) if self.album is not None else ()
+        draw_whole(self.shell, reply, footer(reply, saved), saved)
 
     def may_replay(self, cell: GeminiCell, request: Request) -> bool:
         """Whether a stored answer may stand in: the first time that a cell runs in this kernel.

@@ -11,6 +11,18 @@ from gemini_magic.widgets.markup import escaped
 _SHORT = 24
 
 
+class Rich(str):
+    """A cell's text, and the HTML that stands for it in a notebook."""
+
+    html: str
+
+    @classmethod
+    def of(cls, plain: str, html: str) -> Rich:
+        made = cls(plain)
+        made.html = html
+        return made
+
+
 def show_table(
     shell: Any,
     head: Sequence[str],
@@ -46,13 +58,13 @@ def text_table(
 def html_table(
     head: Sequence[str], rows: Sequence[Sequence[object]], numbers: Collection[int] = ()
 ) -> str:
-    """The table as HTML, every cell escaped."""
+    """The table as HTML, every cell escaped that is none already."""
 
     def line(cells: Sequence[object], tag: str) -> str:
         inner = "".join(
             f'<{tag} style="text-align: {"right" if n in numbers else "left"}'
             f'{"; white-space: nowrap" if len(str(cell)) <= _SHORT else ""}">'
-            f"{escaped(str(cell))}</{tag}>"
+            f"{cell.html if isinstance(cell, Rich) else escaped(str(cell))}</{tag}>"
             for n, cell in enumerate(cells)
         )
         return f"<tr>{inner}</tr>"

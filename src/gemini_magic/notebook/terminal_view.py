@@ -49,6 +49,10 @@ class TerminalView:
 
     def close(self, reply: Reply, ending: Ending) -> None:
         text = "".join(part.text or "" for part in reply.parts) or reply.text
+        if reply.parsed is not None and not self._written:
+            from gemini_magic.notebook.forms import said
+
+            text = text.removesuffix(reply.text) + said(reply.text, reply.parsed)
         self._write(text[self._written :] if ending.frame is None else str(ending.frame))
         mark = MARKS.get(reply.finish_reason, "")
         sys.stdout.write((f" … {mark}" if mark else "") + "\n" * (self._in_line or bool(mark)))
@@ -83,6 +87,8 @@ class TerminalView:
     def _part(self, part: Part) -> None:
         from gemini_magic.notebook import blocks, players
 
+        if part.step is not None:
+            return
         if part.text is not None:
             if self._form not in ("json", "df"):
                 self._write(part.text)

@@ -69,7 +69,7 @@ def _part(part: Part) -> float:
         return _media(part)
     if part.text is not None:
         return _text(part.text)
-    said = (part.call, part.result, part.code, part.output)
+    said = (part.call, part.result, part.code, part.output, part.step)
     return sum(_text(text) for one in said if one for text in one if isinstance(text, str))
 
 

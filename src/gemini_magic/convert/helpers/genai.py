@@ -8,7 +8,7 @@ from typing import Any
 from google import genai
 from google.genai import types
 
-from gemini_magic.convert.helpers.common import Media, Reply, called, wav
+from gemini_magic.convert.helpers.common import Media, Reply, Usage, called, wav
 
 
 def ask_gemini(
@@ -23,9 +23,13 @@ def ask_gemini(
     """Ask, print the answer as it comes, and add both to the history."""
     question = types.Content(role="user", parts=gemini_parts(prompt))
     reply = Reply()
-    said = stream_gemini(client, model, [*(history or []), question], config, reply, quiet)
+    said = stream_gemini(
+        client, model, [*(history or []), question], config, reply, quiet
+    )
     if history is not None:
-        history += [question, types.Content(role="model", parts=said)] if said else [question]
+        history += (
+            [question, types.Content(role="model", parts=said)] if said else [question]
+        )
     return reply
 
 
@@ -39,6 +43,7 @@ def ask_gemini_with_functions(
     history: list[types.Content] | None = None,
     quiet: bool = False,
     hops: int = 8,
+    seconds: float | None = None,
 ) -> Reply:
     """Ask, call the functions that the model wants called, and ask again with their results."""
     exchanged = [types.Content(role="user", parts=gemini_parts(prompt))]
@@ -53,7 +58,7 @@ def ask_gemini_with_functions(
         results: list[types.Part] = []
         for call in calls:
             name = call.name or ""
-            value, failed = called(functions.get(name), name, call.args or {})
+            value, failed = called(functions, name, call.args or {}, seconds)
             if failed:
                 value = {"error": value}
             elif not isinstance(value, dict):
@@ -83,7 +88,9 @@ def stream_gemini(
     sent: Any = contents
     once = {"automatic_continuation": False}  # no request but this one
     config = (config or types.GenerateContentConfig()).model_copy(update=once)
-    for chunk in client.models.generate_content_stream(model=model, contents=sent, config=config):
+    ask = client.models.generate_content_stream
+    for chunk in ask(model=model, contents=sent, config=config):
+        reply.usage = gemini_usage(chunk.usage_metadata, reply.usage)  # if usage
         for candidate in (chunk.candidates or [])[:1]:
             if candidate.finish_reason:
                 reply.finish_reason = candidate.finish_reason.value
@@ -99,7 +106,11 @@ def stream_gemini(
                         said[-1].text += part.text
                     else:
                         said.append(types.Part(text=part.text))
-                elif blob and blob.data and (blob.mime_type or "").startswith("audio/L16"):
+                elif (
+                    blob
+                    and blob.data
+                    and (blob.mime_type or "").startswith("audio/L16")
+                ):
                     sound += blob.data
                 elif blob and blob.data:
                     reply.media.append(Media(blob.mime_type or "", blob.data))
@@ -112,6 +123,19 @@ def stream_gemini(
     if not quiet and reply.text:
         print()
     return said
+
+
+def gemini_usage(counted: Any, before: Usage) -> Usage:
+    """The tokens that were counted."""
+    if counted is None:
+        return before
+    asked, tools = counted.prompt_token_count, counted.tool_use_prompt_token_count
+    return Usage(
+        (asked or 0) + tools if tools else asked,
+        counted.candidates_token_count,
+        counted.thoughts_token_count,
+        counted.cached_content_token_count,
+    )
 
 
 def gemini_parts(prompt: str | list[str | Media]) -> list[types.Part]:

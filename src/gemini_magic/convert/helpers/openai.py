@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import base64
 import json
+import mimetypes
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from openai import OpenAI
 
-from gemini_magic.convert.helpers.common import Media, Reply, called, data_url, wav
+from gemini_magic.convert.helpers.common import (
+    Media,
+    Reply,
+    Usage,
+    called,
+    data_url,
+    fetched,
+    picture_type,
+    wav,
+)
 
 Message = dict[str, Any]
 
@@ -51,13 +61,16 @@ def ask_openai_with_functions(
     history: list[Message] | None = None,
     quiet: bool = False,
     hops: int = 8,
+    seconds: float | None = None,
 ) -> Reply:
     """Ask, call the functions that the model wants called, and ask again with their results."""
     exchanged: list[Message] = [{"role": "user", "content": openai_content(prompt)}]
     before = [*(instructions or []), *(history or [])]
     for hop in range(hops + 1):
         reply = Reply()
-        calls = stream_openai(client, model, [*before, *exchanged], settings, reply, quiet)
+        calls = stream_openai(
+            client, model, [*before, *exchanged], settings, reply, quiet
+        )
         if not calls or hop == hops:
             break
         said = {"role": "assistant", "content": reply.text or None, "tool_calls": calls}
@@ -69,14 +82,54 @@ def ask_openai_with_functions(
             except ValueError as error:
                 arguments, value = None, f"wrong arguments: no JSON: {error}"
             if arguments is not None:
-                value, _ = called(functions.get(name), name, arguments)
+                value, _ = called(functions, name, arguments, seconds)
             content = json.dumps(value, ensure_ascii=False)
-            exchanged.append({"role": "tool", "tool_call_id": call["id"], "content": content})
+            exchanged.append(
+                {"role": "tool", "tool_call_id": call["id"], "content": content}
+            )
     if history is not None:
         history += exchanged
         if reply.text:
             history.append({"role": "assistant", "content": reply.text})
     return reply
+
+
+def draw_openai(
+    client: OpenAI,
+    model: str,
+    prompt: str | list[str | Media],
+    settings: Mapping[str, Any] | None = None,
+    *,
+    instructions: str = "",
+    history: list[Media] | None = None,
+) -> Reply:
+    """Ask for pictures: those of the prompt, else the newest of the history, are edited."""
+    parts = [prompt] if isinstance(prompt, str) else prompt
+    words = "".join(one for one in parts if isinstance(one, str)).strip()
+    given = [one for one in parts if not isinstance(one, str)] or (history or [])[-1:]
+    options: Any = dict(settings or {})
+    ask: Any = client.images.generate
+    if given:
+        ask = client.images.edit
+        files = [(file_name(one), one.data, one.mime_type) for one in given]
+        options["image"] = files if len(files) > 1 else files[0]
+    text = "\n\n".join(filter(None, (instructions, words)))
+    answer = ask(model=model, prompt=text, **options)
+    reply = Reply(finish_reason="STOP")
+    for one in answer.data or []:
+        if one.b64_json:
+            data = base64.b64decode(one.b64_json)
+            reply.media.append(Media(picture_type(data) or "image/png", data))
+        elif one.url and isinstance(drawn := fetched(one.url), Media):
+            reply.media.append(drawn)
+    if history is not None:
+        history += reply.media
+    return reply
+
+
+def file_name(media: Media) -> str:
+    """What a file is called when it is sent."""
+    return media.name or f"file{mimetypes.guess_extension(media.mime_type) or '.bin'}"
 
 
 def stream_openai(
@@ -91,11 +144,14 @@ def stream_openai(
     calls: dict[int, Message] = {}
     sound = b""
     sent: Any = messages
-    options: Any = settings
-    chunks: Any = client.chat.completions.create(
-        model=model, messages=sent, stream=True, stream_options={"include_usage": True}, **options
-    )
-    for chunk in chunks:
+    options: Any = {
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **settings,
+    }
+    ask: Any = client.chat.completions.create
+    for chunk in ask(model=model, messages=sent, **options):
+        reply.usage = openai_usage(chunk.usage, reply.usage)  # if usage
         for choice in chunk.choices or []:
             delta = choice.delta
             if choice.finish_reason:
@@ -116,7 +172,9 @@ def stream_openai(
                 new: Message = {"id": "", "type": "function", "function": empty}
                 call = calls.setdefault(piece.index, new)
                 call["id"] = call["id"] or piece.id or f"call_{len(calls)}"
-                call["function"]["name"] += (piece.function and piece.function.name) or ""
+                call["function"]["name"] += (
+                    piece.function and piece.function.name
+                ) or ""
                 arguments = (piece.function and piece.function.arguments) or ""
                 call["function"]["arguments"] += arguments
                 if extra := getattr(piece, "extra_content", None):
@@ -134,6 +192,20 @@ def stream_openai(
 FINISHED = {"stop": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
 
 
+def openai_usage(counted: Any, before: Usage) -> Usage:
+    """The tokens that were counted; this wire counts thoughts as output, too."""
+    if counted is None:
+        return before
+    asked, answered = counted.prompt_tokens_details, counted.completion_tokens_details
+    thoughts = answered and answered.reasoning_tokens
+    return Usage(
+        counted.prompt_tokens,
+        max(0, counted.completion_tokens - (thoughts or 0)),
+        thoughts,
+        asked and asked.cached_tokens,
+    )
+
+
 def openai_content(prompt: str | list[str | Media]) -> str | list[Message]:
     """A prompt as the content of a message."""
     if isinstance(prompt, str):
@@ -148,10 +220,12 @@ def openai_content(prompt: str | list[str | Media]) -> str | list[Message]:
             url = {"url": one.uri or data_url(one)}
             content.append({"type": "image_url", "image_url": url})
         elif one.mime_type.startswith("audio/"):
-            form = {"mpeg": "mp3", "x-wav": "wav"}.get(one.mime_type[6:], one.mime_type[6:])
+            form = {"mpeg": "mp3", "x-wav": "wav"}.get(
+                one.mime_type[6:], one.mime_type[6:]
+            )
             sound = {"data": base64.b64encode(one.data).decode(), "format": form}
             content.append({"type": "input_audio", "input_audio": sound})
         else:
-            file = {"filename": one.name or "file.pdf", "file_data": data_url(one)}
+            file = {"filename": file_name(one), "file_data": data_url(one)}
             content.append({"type": "file", "file": file})
     return content

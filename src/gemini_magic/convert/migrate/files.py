@@ -1,0 +1,155 @@
+"""Files and folders that are to be migrated: found, read, and written in place."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import os
+import shutil
+import tempfile
+import tokenize
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from gemini_magic.convert.migrate import notebook, program
+from gemini_magic.convert.migrate.job import Options
+from gemini_magic.convert.migrate.report import Place
+from gemini_magic.errors import GeminiMagicError, UsageError
+
+SUFFIXES = (".py", ".ipynb")
+#: A program of more bytes than this was not written by anyone.
+MOST_BYTES = {".py": 10_000_000, ".ipynb": 500_000_000}
+_SKIPPED = {"__pycache__", "node_modules", "site-packages", ".ipynb_checkpoints"}
+
+
+class File(NamedTuple):
+    """A file as it is and as it will be; ``error`` where it cannot be migrated."""
+
+    path: Path
+    old: bytes = b""
+    new: bytes = b""
+    places: tuple[Place, ...] = ()
+    error: GeminiMagicError | None = None
+
+    @property
+    def changed(self) -> bool:
+        return self.old != self.new
+
+
+def find(words: Iterable[str]) -> list[Path]:
+    """The files that paths name, and those in folders. Raises ``UsageError``."""
+    found: list[Path] = []
+    for word in words:
+        path = Path(word)
+        if path.is_dir():
+            found += sorted(_inside(path))
+        elif not os.path.lexists(path):
+            raise UsageError(f"no file is called {word}.", "Name Python files, notebooks, folders.")
+        elif path.suffix not in SUFFIXES:
+            raise UsageError(f"{word} is neither a Python file nor a notebook.")
+        else:
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(
+            name for name in folders
+            if name not in _SKIPPED and not name.startswith(".")
+            and not os.path.exists(os.path.join(root, name, "pyvenv.cfg"))
+        )  # fmt: skip
+        for name in names:
+            path = Path(root, name)
+            if path.suffix in SUFFIXES and not path.is_symlink():
+                yield path
+
+
+def migrate(path: Path, options: Options = Options()) -> File:  # noqa: B008
+    """What a file will be; nothing is written."""
+    try:
+        old = _read(path)
+        if not program.concerns(old.decode("latin-1")) and path.suffix == ".py":
+            return File(path, old, old)
+        text, encoding = _decoded(old, path)
+        if path.suffix == ".ipynb":
+            made = notebook.migrate(text, path.name, options)
+        else:
+            made = program.migrate(text, options)
+        return File(path, old, made.text.encode(encoding), made.places)
+    except GeminiMagicError as error:
+        return File(path, error=type(error)(f"{path}: {error.what}", error.next_step))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES[path.suffix]:
+            raise GeminiMagicError(f"it has {size // 1_000_000} MB, which is no program.")
+        return path.read_bytes()
+    except OSError as error:
+        raise GeminiMagicError(f"it cannot be read: {error.strerror}.") from None
+
+
+def _decoded(data: bytes, path: Path) -> tuple[str, str]:
+    """The text, and its encoding; line ends stay as they are."""
+    if b"\0" in data:
+        raise GeminiMagicError("it is binary.")
+    encoding = "utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8"
+    try:
+        if path.suffix == ".py":
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding), encoding
+    except (SyntaxError, UnicodeDecodeError, LookupError):
+        raise GeminiMagicError(f"it is no text in {encoding}.") from None
+
+
+def write(file: File) -> None:
+    """Put the new text in the place of the old one, whole or not at all.
+
+    Raises ``GeminiMagicError``, and then the file is as it was.
+    """
+    place = file.path.resolve()
+    name = ""
+    try:
+        if not os.access(place, os.W_OK) or not place.stat().st_mode & 0o222:
+            raise GeminiMagicError(f"{file.path} is read-only; nothing was written.")
+        if place.read_bytes() != file.old:
+            raise GeminiMagicError(f"{file.path} was changed meanwhile; nothing was written.")
+        number, name = tempfile.mkstemp(prefix=".gemini-", dir=place.parent)
+        with os.fdopen(number, "wb") as staged:
+            staged.write(file.new)
+        shutil.copymode(place, name)
+        os.replace(name, place)
+        name = ""
+    except OSError as error:
+        raise GeminiMagicError(
+            f"cannot write {file.path}: {error.strerror}; nothing was written."
+        ) from None
+    finally:
+        if name:
+            with suppress(OSError):
+                os.unlink(name)
+
+
+def diff(file: File) -> str:
+    """The changes as a unified diff; a notebook's by cell."""
+    if not file.changed:
+        return ""
+    if file.path.suffix == ".ipynb":
+        olds, news = (notebook.cells_of(data.decode("utf-8-sig")) for data in (file.old, file.new))
+        return "".join(
+            _diff(old, new, f"{file.path}[{name}]")
+            for (name, old), (_, new) in zip(olds, news, strict=True)
+        )
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(file.old).readline)
+    return _diff(file.old.decode(encoding), file.new.decode(encoding), str(file.path))
+
+
+def _diff(old: str, new: str, label: str) -> str:
+    made = difflib.unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), label, label
+    )
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in made)

@@ -1,0 +1,165 @@
+"""``jupyter gemini migrate``: shown, checked or written, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gemini_magic.cli import main
+from tests.convert.migrate.test_notebook import SETUP, cell, text_of
+
+OLD = "import google.generativeai as genai\ngenai.configure(api_key='k')\n"
+ASKS = OLD + "print(genai.GenerativeModel('m').generate_content('x').text)\n"
+
+
+def written(name: str, text: str | bytes) -> Path:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def failure(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main(["migrate", *words])
+    assert caught.value.code == 1
+    shown = capsys.readouterr().err
+    assert "Traceback" not in shown
+    return shown
+
+
+def test_shown_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    path = written("a.py", ASKS)
+    main(["migrate", "a.py"])
+    shown = capsys.readouterr()
+    assert "--- a.py\n" in shown.out and "+from google import genai\n" in shown.out
+    assert "1 of 1 files would change" in shown.err
+    assert path.read_text() == ASKS
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="patch is needed")
+def test_the_diff_can_be_applied() -> None:
+    written("a.py", ASKS)
+    run = [sys.executable, "-m", "gemini_magic", "migrate", "a.py"]
+    made = subprocess.run([*run, "--diff"], capture_output=True, check=True)
+    patched = subprocess.run(["patch", "-o", "-", "a.py"], input=made.stdout,
+                             capture_output=True, check=True)  # fmt: skip
+    subprocess.run([*run, "--write"], capture_output=True, check=True)
+    assert Path("a.py").read_bytes() in patched.stdout
+
+
+def test_written_and_then_nothing_is_left_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    program = written("deep/a.py", ASKS)
+    program.chmod(0o755)
+    notebook = written("deep/b.ipynb", text_of(cell(SETUP), cell("x = 1")))
+    other = written("deep/c.py", "x = 1\n")
+    for skipped in ("deep/.git/d.py", "deep/env/pyvenv.cfg", "deep/env/e.py", "deep/f.txt"):
+        written(skipped, ASKS)
+    os.symlink("a.py", "deep/link.py")
+    main(["migrate", "deep", "--write"])
+    assert "2 of 3 files changed" in capsys.readouterr().err
+    assert "genai.Client(" in program.read_text() and "genai.Client(" in notebook.read_text()
+    assert program.stat().st_mode & 0o777 == 0o755 and other.read_text() == "x = 1\n"
+    assert Path("deep/.git/d.py").read_text() == Path("deep/env/e.py").read_text() == ASKS
+    assert sorted(os.listdir("deep")) == [".git", "a.py", "b.ipynb", "c.py", "env", "f.txt",
+                                          "link.py"]  # fmt: skip
+    main(["migrate", "deep", "--check"])
+
+
+def test_a_link_stays_one() -> None:
+    target = written("real/a.py", ASKS)
+    os.symlink(target.absolute(), "link.py")
+    main(["migrate", "link.py", "--write"])
+    assert Path("link.py").is_symlink() and "genai.Client(" in target.read_text()
+
+
+def test_check(capsys: pytest.CaptureFixture[str]) -> None:
+    path = written("a.py", ASKS)
+    assert "would change" in failure(capsys, "a.py", "--check")
+    assert path.read_text() == ASKS
+    written("b.py", "from google.generativeai import *\n")
+    main(["migrate", "b.py", "--check"])
+
+
+def test_report_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    written("a.py", OLD + "genai.create_tuned_model()\n")
+    written("b.ipynb", text_of(cell(SETUP)))
+    main(["migrate", "a.py", "b.ipynb", "--report", "json"])
+    program, notebook = json.loads(capsys.readouterr().out)
+    assert program["changed"] and "+from google import genai" in program["diff"]
+    assert program["places"][-1] == {
+        "line": 3, "verdict": "left", "rule": "unknown",
+        "text": "the new SDK has no create_tuned_model",
+    }  # fmt: skip
+    assert {place["cell"] for place in notebook["places"]} == {"c1"}
+    assert "[c1]" in notebook["diff"]
+
+
+def test_another_address(capsys: pytest.CaptureFixture[str]) -> None:
+    path = written("a.py", ASKS)
+    assert "no address" in failure(capsys, "a.py", "--base-url", "proxy")
+    main(["migrate", "a.py", "--write", "--base-url", "https://proxy.example"])
+    assert "base_url='https://proxy.example'" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "word"),
+    [
+        ("a.py", OLD.encode() + b"print 'x'\n", "Python 2"),
+        ("a.py", OLD.encode() + b"x = (\n", "line 3"),
+        ("a.py", OLD.encode() + b"\0\0", "binary"),
+        ("a.py", OLD.encode() + b"x = '\xff'\n", "no text in utf-8"),
+        ("a.py", b"# coding: nonsense\n" + OLD.encode(), "no text"),
+        ("a.py", OLD.encode() + b"x = " + b"(" * 5000 + b")" * 5000, "a.py"),
+        ("a.py", OLD.encode() + b"#" * 11_000_000, "11 MB"),
+        ("a.ipynb", b'{"cells": [', "no JSON"),
+        ("a.ipynb", b"google.generativeai", "no JSON"),
+        ("a.ipynb", b"\x89PNG\0", "binary"),
+        ("a.ipynb", b"[" * 100_000, "no JSON"),
+        ("a.ipynb", text_of(metadata={"kernelspec": {"language": "julia"}}).encode(), "julia"),
+        ("a.txt", b"x", "neither"),
+    ],
+)
+def test_bad_input(name: str, data: bytes, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(name, data)
+    assert word in failure(capsys, name, "--write")
+    assert path.read_bytes() == data and os.listdir() == [name]
+
+
+def test_one_bad_file_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    good = written("a.py", ASKS)
+    written("b.py", OLD + "x = (")
+    shown = failure(capsys, "a.py", "b.py", "--write")
+    assert "b.py: line 3" in shown and "genai.Client(" in good.read_text()
+    assert "no file" in failure(capsys, "missing.py")
+
+
+def test_read_only(capsys: pytest.CaptureFixture[str]) -> None:
+    path = written("a.py", ASKS)
+    path.chmod(0o444)
+    assert "read-only" in failure(capsys, "a.py", "--write")
+    assert path.read_text() == ASKS and os.listdir() == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        ("# -*- coding: latin-1 -*-\n# é\n" + ASKS, "latin-1"),
+        ("# é\n" + ASKS, "utf-8-sig"),
+        (ASKS.replace("\n", "\r\n"), "utf-8"),
+    ],
+)
+def test_encodings_and_line_ends_stay(data: str, encoding: str) -> None:
+    path = written("a.py", data.encode(encoding))
+    main(["migrate", "a.py", "--write"])
+    made = path.read_bytes().decode(encoding)
+    assert "genai.Client(" in made
+    first = data.partition("import")[0]
+    assert made.startswith(first)
+    assert made.count("\r\n") == (made.count("\n") if "\r" in data else 0)

@@ -1,0 +1,124 @@
+"""What is a key in a text, what only looks like one, and taking keys out of code."""
+
+from __future__ import annotations
+
+import random
+import string
+
+import pytest
+
+from gemini_magic.convert.lifting import lift
+from gemini_magic.convert.notebook_file import Cell, Notebook
+from gemini_magic.convert.secrets import keys_in, lines_with_keys
+
+_ALL = string.ascii_letters + string.digits
+_URL = _ALL + "-_"
+_LOWER = string.ascii_lowercase + string.digits
+#: How keys of each kind are made: what they begin with, of which characters, how many.
+KINDS = {
+    "GEMINI_API_KEY": [("AIzaSy", _URL, 33), ("AQ.Ab8RN6", _URL, 44)],
+    "OPENAI_API_KEY": [("sk-", _ALL, 48), ("sk-proj-", _URL, 150), ("sk-", "0123456789abcdef", 32)],
+    "OPENROUTER_API_KEY": [("sk-or-v1-", "0123456789abcdef", 64)],
+    "ANTHROPIC_API_KEY": [("sk-ant-api03-", _URL, 95)],
+    "GROQ_API_KEY": [("gsk_", _ALL, 52)],
+    "HF_TOKEN": [("hf_", string.ascii_letters, 34)],
+    "GITHUB_TOKEN": [("ghp_", _ALL, 36), ("github_pat_11", _ALL, 20)],
+    "GITLAB_TOKEN": [("glpat-", _URL, 20)],
+    "AWS_ACCESS_KEY_ID": [("AKIA", string.ascii_uppercase + "234567", 16)],
+    "SLACK_TOKEN": [("xoxb-", string.digits + "-", 24)],
+    "REPLICATE_API_TOKEN": [("r8_", _ALL, 37)],
+    "XAI_API_KEY": [("xai-", _ALL, 80)],
+    "NVIDIA_API_KEY": [("nvapi-", _URL, 64)],
+}
+PRIVATE = "-----BEGIN {}PRIVATE KEY{}-----"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_keys_of_every_kind_are_found(name: str) -> None:
+    chance = random.Random(name)
+    missed = 0
+    for start, characters, count in KINDS[name]:
+        for _ in range(200):
+            key = start + "".join(chance.choices(characters, k=count))
+            if name == "GITHUB_TOKEN" and key.startswith("github"):
+                key += "_" + "".join(chance.choices(_ALL, k=59))
+            for text in (f"key = '{key}'", f"https://x/?key={key}&a=1", f"{key}", f"# {key}."):
+                found = keys_in(text)
+                missed += [one.name for one in found] != [name] or text[
+                    found[0].start : found[0].end
+                ] not in (key, key.rstrip("-_"))
+    assert missed == 0
+
+
+@pytest.mark.parametrize("kind", ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED "])
+def test_private_keys(kind: str) -> None:
+    assert lines_with_keys(f"x\n{PRIVATE.format(kind, '')}\n") == [2]
+    assert keys_in(PRIVATE.format("PGP ", " BLOCK"))
+    assert not keys_in("-----BEGIN PUBLIC KEY-----")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "YOUR_API_KEY", "AIza...", "AIzaSyYOUR_API_KEY_GOES_HERE_1234567890", "AIzaSy" + "X" * 33,
+        "sk-your-openai-api-key-goes-here-please", "sk-" + "x" * 48, "sk-...", "sk-proj-xxxxxxxxxx",
+        "<YOUR_GEMINI_API_KEY>", "sk-learn-pipelines-with-20-steps-and-more", "$GEMINI_API_KEY",
+        "sk_linear_regression_model_2_scores", "hf_hub_download_and_load_dataset_from",
+        "risk-assessment-of-many-things-1234", "ghp_" + "x" * 36, "AKIA" + "X" * 16,
+        "task-1234567890abcdef1234567890", "github_pat_YOUR_TOKEN_GOES_HERE_123456789",
+        'os.environ["GEMINI_API_KEY"]', "AIzaSy*********************************",
+    ],
+)  # fmt: skip
+def test_what_is_no_key(text: str) -> None:
+    assert not keys_in(f"key = '{text}'  # {text}")
+
+
+def test_values_of_the_environment() -> None:
+    environ = {"A_KEY": "correct horse battery", "SHORT": "abc", "B": "your-api-key-here", "C": ""}
+    text = "one\ntoken = 'correct horse battery'\nabc your-api-key-here"
+    (found,) = keys_in(text, environ, environ)
+    assert (found.line, found.name) == (2, "A_KEY")
+    assert not keys_in(text, [], environ)
+
+
+KEY = "AIza" + "SyA1234567890abcdefghijklmnopqrstuv"
+
+
+def lifted(source: str, kind: str = "code") -> str:
+    made = lift(Notebook("n", (Cell("c", kind, source),)), lambda lines: lines)
+    return made.notebook.cells[0].source
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f'k = "{KEY}"', 'import os\nk = os.environ["GEMINI_API_KEY"]'),
+        (f"f(k='''{KEY}''')", 'import os\nf(k=os.environ["GEMINI_API_KEY"])'),
+        (f'k = "a {KEY} b"', 'import os\nk = ("a " + os.environ["GEMINI_API_KEY"] + " b")'),
+        (f'ü = "ü", "{KEY}"', 'import os\nü = "ü", os.environ["GEMINI_API_KEY"]'),
+        (f"x = 1  # {KEY}", "x = 1  # <GEMINI_API_KEY>"),
+        (f"%env MY_KEY={KEY}\nx = 1", "pass  # MY_KEY comes from the environment\nx = 1"),
+        (f"%env MY_KEY '{KEY}'", "pass  # MY_KEY comes from the environment"),
+        (f"%set_env MY_KEY = {KEY}", "pass  # MY_KEY comes from the environment"),
+        (f'from __future__ import annotations\nk = "{KEY}"',
+         'from __future__ import annotations\nk = __import__("os").environ["GEMINI_API_KEY"]'),
+    ],
+)  # fmt: skip
+def test_lifting(before: str, after: str) -> None:
+    assert lifted(before).rstrip("\n") == after
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f'k = f"{{x}}{KEY}"', f"%env GEMINI_API_KEY=x{{y}}{KEY}", f'!curl -H "x: {KEY}"',
+        f"def (: '{KEY}'", f'match x:\n    case "{KEY}":\n        pass', "k = 1",
+        PRIVATE.format("", ""),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_lifted_stays(source: str) -> None:
+    assert keys_in(lifted(source)) or not keys_in(source)
+
+
+def test_text_is_lifted_too() -> None:
+    assert lifted(f"My key: {KEY}", "markdown") == "My key: <GEMINI_API_KEY>"
