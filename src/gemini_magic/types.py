@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 _FENCE = re.compile(
@@ -240,12 +240,12 @@ class Settings:
     voice: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        given = {k: v for k, v in asdict(self).items() if v is not None and v != ()}
+        given = {name: getattr(self, name) for name in self.given()}
         return given | {k: float(given[k]) for k in _FLOATS if k in given}  # 1 equals 1.0
 
     def given(self) -> tuple[str, ...]:
         """The names of the settings that were set."""
-        return tuple(f.name for f in fields(self) if getattr(self, f.name) not in (None, ()))
+        return tuple(name for name in self.__slots__ if getattr(self, name) not in (None, ()))
 
 
 _FLOATS = ("temperature", "top_p", "presence_penalty", "frequency_penalty")

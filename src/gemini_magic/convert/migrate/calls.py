@@ -237,7 +237,9 @@ class Chats:
         job = self.job
         job.assisted(call, "automatic-calls", "functions are called by the SDK here, at most ten "
                      "times for a message")  # fmt: skip
-        if config is None or (receiver.made and all(map(self.models.only_automatic, receiver.made))):
+        if config is None or (
+            receiver.made and all(map(self.models.only_automatic, receiver.made))
+        ):
             return config, both
         return [*config, '.model_copy(update={"automatic_function_calling": None})'], None
 

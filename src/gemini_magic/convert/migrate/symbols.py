@@ -90,12 +90,26 @@ def _name(job: Job, node: ast.Name | ast.Attribute, name: str) -> None:
 
 def _arguments(job: Job, call: ast.Call, name: str) -> None:
     """Arguments of protos that are called otherwise now."""
-    if name.startswith("protos.") and call.args:
-        job.assisted(call, "types", "protos took a dict; give its items as arguments")
+    if name.startswith("protos.") and len(call.args) == 1 and not call.keywords:
+        if old_sdk.new_type(name) is None:
+            return
+        job.edits.insert(job.span(call.func).end, ".model_validate")
+        _keys(job, call.args[0])
+        if not isinstance(call.args[0], ast.Dict):
+            job.assisted(call, "types", "protos took what this may be; types take a dict, or their "
+                         "own kind")  # fmt: skip
     for keyword in call.keywords:
         if keyword.arg in ("type_", "format_"):
             start = job.span(keyword).start
             job.edits.replace(Span(start, start + len(keyword.arg)), keyword.arg[:-1])
+
+
+def _keys(job: Job, node: ast.expr) -> None:
+    """The keys that were written otherwise, so as not to be names of Python's."""
+    for one in ast.walk(node):
+        for key in one.keys if isinstance(one, ast.Dict) else ():
+            if isinstance(key, ast.Constant) and key.value in ("type_", "format_"):
+                job.edits.replace(key, f'"{key.value[:-1]}"')
 
 
 def _annotation(job: Job, node: ast.Name | ast.Attribute, name: str) -> None:
