@@ -31,11 +31,12 @@ from gemini_magic.errors import (
     did_you_mean,
     sentence,
 )
+from gemini_magic.events import TextDelta
 from gemini_magic.locks import ProcessLock
 from gemini_magic.notebook.chat import Conversation, Conversations
 from gemini_magic.option_table import OPTIONS, Option
 from gemini_magic.options import OptionValue
-from gemini_magic.types import Message, Reply, Request, TextDelta
+from gemini_magic.types import Message, Reply, Request
 
 if TYPE_CHECKING:
     from gemini_magic.notebook.session import Session

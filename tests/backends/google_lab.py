@@ -8,8 +8,9 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from gemini_magic.backends.google import GoogleBackend
+from gemini_magic.events import BackendEvent
 from gemini_magic.keys import Secret
-from gemini_magic.types import BackendEvent, Message, Part, Request
+from gemini_magic.types import Message, Part, Request
 from tests.wire import GoogleServer
 from tests.wire.proto import normalise
 

@@ -12,16 +12,9 @@ import pytest
 
 from gemini_magic.backends.openai import OpenAIBackend
 from gemini_magic.errors import UsageError
+from gemini_magic.events import BackendEvent, Notice, TextDelta
 from gemini_magic.keys import Secret
-from gemini_magic.types import (
-    BackendEvent,
-    Message,
-    Notice,
-    Part,
-    Request,
-    TextDelta,
-    Tool,
-)
+from gemini_magic.types import Message, Part, Request, Tool
 from tests.wire import OpenAIServer
 
 T = TypeVar("T")

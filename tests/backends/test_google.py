@@ -20,27 +20,29 @@ from gemini_magic.backends import bounds, google_in, google_out, google_settings
 from gemini_magic.backends.google import GoogleBackend
 from gemini_magic.backends.wire import noting_departure
 from gemini_magic.errors import UsageError, WireError
+from gemini_magic.events import (
+    Answered,
+    Ended,
+    Notice,
+    PartDone,
+    Preview,
+    TextDelta,
+    ThoughtDelta,
+    ToolCalled,
+)
 from gemini_magic.keys import Secret
 from gemini_magic.types import (
     CUT,
-    Answered,
     Citation,
     Code,
     CodeOutput,
-    Ended,
     Message,
-    Notice,
     Part,
-    PartDone,
-    Preview,
     Request,
     Settings,
     Step,
-    TextDelta,
-    ThoughtDelta,
     Tool,
     ToolCall,
-    ToolCalled,
     ToolResult,
     Usage,
 )

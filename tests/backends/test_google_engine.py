@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gemini_magic import errors
 from gemini_magic.engine.toolbox import Toolbox
+from gemini_magic.events import Uploading
 from gemini_magic.quota.store import Amount
 from gemini_magic.types import (
     CANCELLED,
@@ -19,7 +20,6 @@ from gemini_magic.types import (
     Request,
     Settings,
     Target,
-    Uploading,
 )
 from tests.backends.google_lab import IMAGE, NEW, PNG, only, request, sent
 from tests.engine.test_admission import Lab, finish, google, lab

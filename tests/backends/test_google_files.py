@@ -16,18 +16,9 @@ from gemini_magic.backends import google_files
 from gemini_magic.backends.google import GoogleBackend
 from gemini_magic.backends.wire import noting_departure, noting_headers
 from gemini_magic.errors import BadRequest, UsageError, WireError
+from gemini_magic.events import BackendEvent, Ended, TextDelta, Uploading, Waiting
 from gemini_magic.keys import Secret
-from gemini_magic.types import (
-    BackendEvent,
-    Ended,
-    File,
-    Message,
-    Part,
-    Request,
-    TextDelta,
-    Uploading,
-    Waiting,
-)
+from gemini_magic.types import File, Message, Part, Request
 from tests.backends.google_lab import PNG, ask, backend, only, request, said, sent
 from tests.wire import Answer, GoogleServer, payloads
 

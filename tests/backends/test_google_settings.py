@@ -11,18 +11,9 @@ from hypothesis import strategies as st
 
 from gemini_magic.backends.google_settings import asked
 from gemini_magic.errors import UsageError, WireError
+from gemini_magic.events import Notice, PartDone
 from gemini_magic.option_table import OPTIONS
-from gemini_magic.types import (
-    Message,
-    Notice,
-    Part,
-    PartDone,
-    Request,
-    Settings,
-    Tool,
-    ToolCall,
-    ToolResult,
-)
+from gemini_magic.types import Message, Part, Request, Settings, Tool, ToolCall, ToolResult
 from tests.backends.google_lab import FLASH, IMAGE, NEW, SPEECH, ask, only, request, sent
 from tests.wire import Answer, Picture
 

@@ -31,23 +31,18 @@ from gemini_magic.errors import (
     UsageError,
     WireError,
 )
+from gemini_magic.events import BackendEvent, Ended, Notice, TextDelta, ToolCalled, Waiting
 from gemini_magic.types import (
     CODE_EXECUTION,
     SEARCH,
     URL_CONTEXT,
-    BackendEvent,
-    Ended,
     File,
     Message,
-    Notice,
     Part,
     Request,
     Settings,
-    TextDelta,
     Tool,
-    ToolCalled,
     ToolResult,
-    Waiting,
 )
 
 NAME = "qwen2.5-coder-0.5b"

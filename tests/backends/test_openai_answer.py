@@ -23,21 +23,8 @@ from gemini_magic.backends.openai_calls import MAX_ARGUMENTS, Calls
 from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.engine import Engine
 from gemini_magic.errors import WireError
-from gemini_magic.types import (
-    Citation,
-    Ended,
-    Notice,
-    Part,
-    PartDone,
-    Request,
-    Settings,
-    Target,
-    TextDelta,
-    ThoughtDelta,
-    ToolCall,
-    ToolCalled,
-    ToolResult,
-)
+from gemini_magic.events import Ended, Notice, PartDone, TextDelta, ThoughtDelta, ToolCalled
+from gemini_magic.types import Citation, Part, Request, Settings, Target, ToolCall, ToolResult
 from tests.backends.openai_lab import (
     GOOGLE,
     ask,

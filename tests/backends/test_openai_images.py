@@ -13,18 +13,8 @@ from hypothesis import strategies as st
 
 from gemini_magic.backends.openai_images import picture_size
 from gemini_magic.errors import BackendError, UsageError, WireError
-from gemini_magic.types import (
-    SEARCH,
-    Ended,
-    File,
-    Part,
-    PartDone,
-    Preview,
-    Request,
-    Settings,
-    ToolResult,
-    Usage,
-)
+from gemini_magic.events import Ended, PartDone, Preview
+from gemini_magic.types import SEARCH, File, Part, Request, Settings, ToolResult, Usage
 from tests.backends.openai_lab import (
     GOOGLE,
     OPENAI,

@@ -12,8 +12,9 @@ import pytest
 
 from gemini_magic import catalog
 from gemini_magic.errors import BackendError, WireError
+from gemini_magic.events import Ended, PartDone
 from gemini_magic.pictures import look
-from gemini_magic.types import SEARCH, Ended, Part, PartDone, Request, Settings
+from gemini_magic.types import SEARCH, Part, Request, Settings
 from tests.backends.openai_lab import (
     OPENROUTER,
     ask,

@@ -25,8 +25,9 @@ import pandas
 from gemini_magic.notebook import display, gallery_command, saving
 from gemini_magic.notebook.footer import footer
 from gemini_magic.types import *
-from gemini_magic.types import (Citation, Code, CodeOutput, Part, PartDone, Preview, Target,
-    TextDelta, ToolCall, ToolCalled, ToolResult, ToolReturned, ToolUse, Reply)
+from gemini_magic.events import PartDone, Preview, TextDelta, ToolCalled, ToolReturned
+from gemini_magic.types import (Citation, Code, CodeOutput, Part, Target, ToolCall, ToolResult,
+                                ToolUse, Reply)
 
 shell = get_ipython()
 A = Target("studio", "imager")

@@ -163,3 +163,42 @@ def test_encodings_and_line_ends_stay(data: str, encoding: str) -> None:
     first = data.partition("import")[0]
     assert made.startswith(first)
     assert made.count("\r\n") == (made.count("\n") if "\r" in data else 0)
+
+
+def test_to_openai(capsys: pytest.CaptureFixture[str]) -> None:
+    path = written("a.py", ASKS)
+    words = ["--to", "openai", "--base-url", "https://proxy/v1", "--key-env", "PROXY_KEY"]
+    main(["migrate", "a.py", *words, "--write"])
+    shown = capsys.readouterr()
+    assert "1 of 1 files changed" in shown.err
+    made = path.read_text()
+    assert 'OpenAI(api_key=os.environ["PROXY_KEY"], base_url="https://proxy/v1")' in made
+    assert "generativeai" not in made
+    main(["migrate", "a.py", *words, "--check"])
+
+
+def test_a_notebook_installs_openai(capsys: pytest.CaptureFixture[str]) -> None:
+    path = written("a.ipynb", text_of(cell("!pip install google-generativeai"), cell(SETUP)))
+    main(["migrate", "a.ipynb", "--to", "openai", "--write"])
+    assert "!pip install openai" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--to", "openai", "--key-env", 'A"]'], "no name of a variable"),
+        (["--key-env", "A"], "is for --to openai"),
+    ],
+)
+def test_a_wrong_variable(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written("a.py", ASKS)
+    assert said in failure(capsys, "a.py", "--write", *words)
+    assert path.read_text() == ASKS
+
+
+def test_a_model_of_another_file(capsys: pytest.CaptureFixture[str]) -> None:
+    written("llm.py", OLD + "model = genai.GenerativeModel('m')\n")
+    path = written("main.py", "import llm\nprint(llm.model.generate_content('x').text)\n")
+    main(["migrate", "llm.py", "main.py", "--write"])
+    assert "2 of 2 files changed" in capsys.readouterr().err
+    assert "client.models.generate_content(contents='x', **llm.model)" in path.read_text()

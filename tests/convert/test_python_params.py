@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gemini_magic.convert.exported import Exported
 from gemini_magic.convert.options import Options
 from tests.convert.lab import kinds, ruff_complaints, run_script, script_of
@@ -99,3 +101,11 @@ def test_names_of_the_notebook_make_way() -> None:
     made = script_of(*cells, tagged, options=Options(params=True))
     assert "parser_2 = argparse_2.ArgumentParser(" in made.text
     assert "a = arguments_2.a" in made.text
+
+
+def test_help_needs_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
+    text = made_of("%gemini -m studio:gemini-2.5-pro About {{ city }}").text
+    done = run_script(text, tmp_path, "--help")
+    assert done.returncode == 0 and "--city" in done.stdout, done.stderr[-500:]

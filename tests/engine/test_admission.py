@@ -27,6 +27,7 @@ from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.engine import Engine
 from gemini_magic.engine.run import Run
 from gemini_magic.engine.targets import choose
+from gemini_magic.events import Event, Notice, Switched, TextDelta, Waiting
 from gemini_magic.quota import accounts
 from gemini_magic.quota.clock import Clock, Reading, system_clock
 from gemini_magic.quota.ledger import Grant, Ledger
@@ -38,18 +39,7 @@ from gemini_magic.quota.rules import Bucket
 from gemini_magic.quota.sqlite_store import SqliteStore
 from gemini_magic.quota.store import Amount
 from gemini_magic.quota.windows import LATE, dawn, day, midnight
-from gemini_magic.types import (
-    Event,
-    Message,
-    Notice,
-    Part,
-    Request,
-    Settings,
-    Switched,
-    Target,
-    TextDelta,
-    Waiting,
-)
+from gemini_magic.types import Message, Part, Request, Settings, Target
 from tests.wire import Answer, Failure, Fault, Quota, Usage, payloads
 
 KEY = "AIzaSyTESTKEYtestkeyTESTKEYtestkey012345"

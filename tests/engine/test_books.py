@@ -9,8 +9,9 @@ import pytest
 
 from gemini_magic import config
 from gemini_magic.engine.books import Books
+from gemini_magic.events import Answered
 from gemini_magic.quota.ledger import Grant
-from gemini_magic.types import Answered, Message, Part, Reply, Request, Usage
+from gemini_magic.types import Message, Part, Reply, Request, Usage
 
 MODEL = "gemini-2.5-flash"
 REQUEST = Request((Message("user", (Part("word " * 100),)),))

@@ -6,26 +6,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_magic.engine.draft import Draft
+from gemini_magic.events import (
+    Notice,
+    PartDone,
+    Started,
+    Switched,
+    TextDelta,
+    ThoughtDelta,
+    ToolCalled,
+    ToolReturned,
+)
 from gemini_magic.types import (
     CANCELLED,
     STOP,
     Citation,
     Cost,
     Message,
-    Notice,
     Part,
-    PartDone,
     Reply,
     Request,
-    Started,
-    Switched,
     Target,
-    TextDelta,
-    ThoughtDelta,
     ToolCall,
-    ToolCalled,
     ToolResult,
-    ToolReturned,
     ToolUse,
     Usage,
 )

@@ -19,23 +19,8 @@ from gemini_magic.backends.wire import count
 from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.engine import Engine
 from gemini_magic.engine.run import Run
-from gemini_magic.types import (
-    Event,
-    Finished,
-    Message,
-    Notice,
-    Part,
-    Reply,
-    Request,
-    Settings,
-    Started,
-    Switched,
-    Target,
-    TextDelta,
-    ThoughtDelta,
-    Tool,
-    Usage,
-)
+from gemini_magic.events import Event, Finished, Notice, Started, Switched, TextDelta, ThoughtDelta
+from gemini_magic.types import Message, Part, Reply, Request, Settings, Target, Tool, Usage
 from tests.wire import Answer, Failure, Fault, Picture, payloads
 from tests.wire.google import GeminiDialect, GoogleServer
 from tests.wire.openai import ChatDialect

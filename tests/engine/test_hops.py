@@ -15,22 +15,16 @@ import pytest
 from gemini_magic import errors
 from gemini_magic.engine.run import Run
 from gemini_magic.engine.toolbox import Toolbox
-from gemini_magic.types import (
-    CANCELLED,
-    STOP,
-    TOOL_CALLS,
+from gemini_magic.events import (
     Event,
-    Message,
     Notice,
-    Part,
-    Request,
     Started,
     Switched,
-    Target,
     TextDelta,
     ToolCalled,
     ToolReturned,
 )
+from gemini_magic.types import CANCELLED, STOP, TOOL_CALLS, Message, Part, Request, Target
 from tests.engine.test_admission import KEY, KINDS, MODEL, NO_CAPACITY, Lab, lab, serve
 from tests.wire import Answer, Failure, Fault, Usage
 from tests.wire.script import Call

@@ -19,15 +19,7 @@ from gemini_magic.engine.request import build
 from gemini_magic.errors import PlaceholderError, UsageError
 from gemini_magic.notebook.namespace import Namespace
 from gemini_magic.template import escape
-from gemini_magic.types import (
-    CODE_EXECUTION,
-    SEARCH,
-    URL_CONTEXT,
-    Message,
-    Part,
-    Reply,
-    Settings,
-)
+from gemini_magic.types import CODE_EXECUTION, SEARCH, URL_CONTEXT, Message, Part, Reply, Settings
 from tests import corpus
 
 VALUES: dict[str, Any] = {

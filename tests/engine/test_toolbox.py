@@ -31,7 +31,8 @@ from gemini_magic.engine.tool_errand import TooLong, within
 from gemini_magic.engine.tool_results import LIMIT, as_json
 from gemini_magic.engine.toolbox import Toolbox
 from gemini_magic.errors import UsageError
-from gemini_magic.types import Message, Part, Reply, Request, ToolCall, ToolReturned
+from gemini_magic.events import ToolReturned
+from gemini_magic.types import Message, Part, Reply, Request, ToolCall
 from tests.kernels import Kernel
 from tests.wire.google_rules import json_schema_rules
 

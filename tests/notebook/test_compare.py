@@ -15,11 +15,12 @@ import pytest
 
 from gemini_magic import GeminiCell, errors
 from gemini_magic.engine.house import House
+from gemini_magic.events import PartDone, TextDelta
 from gemini_magic.notebook.chat import Conversations
 from gemini_magic.notebook.compare import compare
 from gemini_magic.notebook.compare_view import Column, page
 from gemini_magic.notebook.namespace import Namespace
-from gemini_magic.types import Message, Part, PartDone, Reply, Target, TextDelta
+from gemini_magic.types import Message, Part, Reply, Target
 from tests.browser.hostile import PAYLOADS
 from tests.wire import Answer, Call, Failure, Fault, Picture, Usage, payloads
 

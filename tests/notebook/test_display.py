@@ -14,6 +14,21 @@ import pandas
 import pytest
 from PIL import Image
 
+from gemini_magic.events import (
+    Event,
+    Finished,
+    Notice,
+    PartDone,
+    Preview,
+    Started,
+    Switched,
+    TextDelta,
+    ThoughtDelta,
+    ToolCalled,
+    ToolReturned,
+    Uploading,
+    Waiting,
+)
 from gemini_magic.notebook import display
 from gemini_magic.notebook.display import Ending, NoView, Output, status_of, view_for
 from gemini_magic.notebook.notebook_view import NotebookView, draw_whole
@@ -26,26 +41,13 @@ from gemini_magic.types import (
     Citation,
     Code,
     CodeOutput,
-    Event,
-    Finished,
-    Notice,
     Part,
-    PartDone,
-    Preview,
     Reply,
-    Started,
     Step,
-    Switched,
     Target,
-    TextDelta,
-    ThoughtDelta,
     ToolCall,
-    ToolCalled,
     ToolResult,
-    ToolReturned,
     ToolUse,
-    Uploading,
-    Waiting,
 )
 from gemini_magic.widgets.markup import readable
 from tests.notebook.media_values import HEIC, MP4, SVG, bomb, picture, png, wav
@@ -550,13 +552,13 @@ import sys
 from gemini_magic.notebook.display import Ending, Output
 from gemini_magic.notebook.notebook_view import NotebookView, draw_whole
 from gemini_magic.types import *
-from gemini_magic import types
+from gemini_magic import events, types
 before = set(sys.modules)
 class Shell:
     class display_pub:
         publish = staticmethod(lambda *_, **__: None)
 view = NotebookView(Output(Shell), "markdown")
-view.take([types.Started(types.Target("a", "b")), types.TextDelta("**x**")])
+view.take([events.Started(types.Target("a", "b")), events.TextDelta("**x**")])
 view.take([])
 view.close(types.Reply.saying("**x**"), Ending("foot", {}))
 print(sorted(set(sys.modules) - before))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple, Protocol
 
-from gemini_magic.types import BackendEvent, Request
+from gemini_magic.events import BackendEvent
+from gemini_magic.types import Request
 
 #: Seconds that a connection may take to be made.
 CONNECT_TIMEOUT = 5.0

@@ -26,8 +26,9 @@ from gemini_magic.backends.wire import (
 )
 from gemini_magic.config_backends import is_loopback
 from gemini_magic.errors import UsageError, WireError
+from gemini_magic.events import BackendEvent, Notice
 from gemini_magic.keys import Secret
-from gemini_magic.types import BackendEvent, Message, Notice, Part, Request
+from gemini_magic.types import Message, Part, Request
 
 if TYPE_CHECKING:
     from google import genai

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gemini_magic.backends.wire import aside, wire_failures
 from gemini_magic.errors import BackendError, BadRequest, UsageError, WireError
-from gemini_magic.types import Part, Uploading, Waiting
+from gemini_magic.events import Uploading, Waiting
+from gemini_magic.types import Part
 
 if TYPE_CHECKING:
     from google import genai

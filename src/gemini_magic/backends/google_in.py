@@ -14,24 +14,17 @@ from gemini_magic import pictures
 from gemini_magic.backends.characters import whole
 from gemini_magic.backends.wire import count
 from gemini_magic.errors import WireError
-from gemini_magic.types import (
-    CUT,
+from gemini_magic.events import (
     BackendEvent,
-    Citation,
-    Code,
-    CodeOutput,
     Ended,
     Notice,
-    Part,
     PartDone,
     Preview,
-    Step,
     TextDelta,
     ThoughtDelta,
-    ToolCall,
     ToolCalled,
-    Usage,
 )
+from gemini_magic.types import CUT, Citation, Code, CodeOutput, Part, Step, ToolCall, Usage
 
 #: The most bytes of one picture, film or sound of an answer.
 MAX_MEDIA = 50_000_000

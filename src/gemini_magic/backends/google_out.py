@@ -11,16 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gemini_magic.types import (
-    Code,
-    CodeOutput,
-    Message,
-    Part,
-    Request,
-    Step,
-    ToolCall,
-    ToolResult,
-)
+from gemini_magic.types import Code, CodeOutput, Message, Part, Request, Step, ToolCall, ToolResult
 
 if TYPE_CHECKING:
     from google.genai import types as wire

@@ -23,19 +23,8 @@ from gemini_magic.backends.openai_dialects import dialect_of
 from gemini_magic.backends.openai_request import chat_body
 from gemini_magic.catalog import default_model, makes
 from gemini_magic.errors import MissingWeights, UsageError, WireError
-from gemini_magic.types import (
-    CODE_EXECUTION,
-    CUT,
-    SEARCH,
-    URL_CONTEXT,
-    BackendEvent,
-    Ended,
-    Message,
-    Notice,
-    Part,
-    Request,
-    Waiting,
-)
+from gemini_magic.events import BackendEvent, Ended, Notice, Waiting
+from gemini_magic.types import CODE_EXECUTION, CUT, SEARCH, URL_CONTEXT, Message, Part, Request
 
 if TYPE_CHECKING:
     from gemini_magic.backends.openai import OpenAIBackend

@@ -23,8 +23,9 @@ from gemini_magic.backends.wire import (
     wire_failures,
 )
 from gemini_magic.config_backends import is_loopback
+from gemini_magic.events import BackendEvent, Ended, Notice
 from gemini_magic.keys import Secret
-from gemini_magic.types import BackendEvent, Ended, Notice, Request, Usage
+from gemini_magic.types import Request, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -14,6 +14,7 @@ from gemini_magic import pictures
 from gemini_magic.backends.characters import whole
 from gemini_magic.backends.openai_calls import Calls, get, signature_of, text
 from gemini_magic.backends.openai_pictures import Album
+from gemini_magic.events import BackendEvent, Notice, PartDone, TextDelta, ThoughtDelta
 from gemini_magic.types import (
     CUT,
     MAX_TOKENS,
@@ -21,14 +22,9 @@ from gemini_magic.types import (
     SAFETY,
     STOP,
     TOOL_CALLS,
-    BackendEvent,
     Citation,
     FinishReason,
-    Notice,
     Part,
-    PartDone,
-    TextDelta,
-    ThoughtDelta,
 )
 
 _FINISH = {

@@ -15,7 +15,8 @@ from typing import Any
 
 from gemini_magic.backends.characters import whole
 from gemini_magic.errors import WireError
-from gemini_magic.types import MAX_TOKENS, FinishReason, Notice, Part, ToolCall, ToolCalled
+from gemini_magic.events import Notice, ToolCalled
+from gemini_magic.types import MAX_TOKENS, FinishReason, Part, ToolCall
 
 #: Characters that one answer's arguments may have, and calls that it may make.
 MAX_ARGUMENTS = 1_000_000

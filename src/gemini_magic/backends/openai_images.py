@@ -16,19 +16,8 @@ from gemini_magic.backends.openai_pictures import MAX_PICTURES, Album, from_base
 from gemini_magic.backends.openai_request import left_out
 from gemini_magic.backends.wire import Progress, count
 from gemini_magic.errors import UsageError
-from gemini_magic.types import (
-    CUT,
-    STOP,
-    BackendEvent,
-    Ended,
-    Message,
-    Notice,
-    Part,
-    PartDone,
-    Preview,
-    Request,
-    Usage,
-)
+from gemini_magic.events import BackendEvent, Ended, Notice, PartDone, Preview
+from gemini_magic.types import CUT, STOP, Message, Part, Request, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

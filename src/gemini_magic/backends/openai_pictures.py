@@ -13,8 +13,9 @@ import hashlib
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
+from gemini_magic.events import Notice, PartDone
 from gemini_magic.media import HEAD, media_type
-from gemini_magic.types import Notice, Part, PartDone
+from gemini_magic.types import Part
 
 #: Bytes of the largest picture that is taken: a raw 4K one.
 MAX_PICTURE = 32_000_000

@@ -11,7 +11,8 @@ from gemini_magic.backends.openai_dialects import Dialect, refused
 from gemini_magic.backends.openai_request import left_out
 from gemini_magic.backends.wire import Progress
 from gemini_magic.errors import UsageError, WireError
-from gemini_magic.types import STOP, BackendEvent, Ended, Notice, Part, PartDone, Request
+from gemini_magic.events import BackendEvent, Ended, Notice, PartDone
+from gemini_magic.types import STOP, Part, Request
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gemini_magic.errors import WireError, WirePhase
-from gemini_magic.types import Answered
+from gemini_magic.events import Answered
 
 _CONNECT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
 _SEND = {"WriteError", "WriteTimeout"}

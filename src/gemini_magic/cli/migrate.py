@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 
 def add_to(commands: Any) -> None:
-    text = "bring programs and notebooks of google-generativeai to google-genai"
+    text = "bring programs and notebooks of google-generativeai to google-genai, or to openai"
     command = commands.add_parser("migrate", help=text, description=text)
     command.add_argument("paths", nargs="+", metavar="PATH", help=".py, .ipynb, or folders of them")
     command.add_argument(
-        "--to", choices=("google-genai",), default="google-genai", help="the SDK to use"
+        "--to", choices=("google-genai", "openai"), default="google-genai", help="the SDK to use"
     )
     command.add_argument("--base-url", metavar="URL", help="send requests there, not to Google")
+    command.add_argument(
+        "--key-env", metavar="NAME", help="openai: the variable that the key is in"
+    )
     how = command.add_mutually_exclusive_group()
     how.add_argument("--diff", action="store_true", help="show what would change (the default)")
     how.add_argument("--write", action="store_true", help="change the files")
@@ -39,8 +42,12 @@ def migrate(arguments: argparse.Namespace) -> None:
     from gemini_magic.convert.migrate.job import Options
 
     _check_address(arguments.base_url)
-    found = [files.migrate(path, Options(arguments.base_url))
-             for path in files.find(arguments.paths)]  # fmt: skip
+    _check_variable(arguments.key_env, arguments.to)
+    paths = files.find(arguments.paths)
+    options = Options(
+        arguments.base_url, files.project(paths), to=arguments.to, key_env=arguments.key_env
+    )
+    found = [files.migrate(path, options) for path in paths]
     failures = [file.error for file in found if file.error is not None]
     if arguments.write:
         for file in found:
@@ -71,6 +78,17 @@ def _check_address(address: str | None) -> None:
 
     if address is not None and not address.startswith(("https://", "http://")):
         raise UsageError(f"{address} is no address.", "--base-url https://HOST")
+
+
+def _check_variable(name: str | None, to: str) -> None:
+    from gemini_magic.errors import UsageError
+
+    if name is None:
+        return
+    if to != "openai":
+        raise UsageError("--key-env is for --to openai.", "google-genai takes GEMINI_API_KEY.")
+    if not (name.isascii() and name.isidentifier()):
+        raise UsageError(f"{name} is no name of a variable.", "--key-env OPENAI_API_KEY")
 
 
 def _row(file: File, diff: str | None) -> dict[str, Any]:

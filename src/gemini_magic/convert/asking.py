@@ -14,14 +14,13 @@ from gemini_magic.convert import plan as planning
 from gemini_magic.convert import pytext, python_genai, python_images, python_openai
 from gemini_magic.convert.context import Context
 from gemini_magic.convert.library import Import
-from gemini_magic.convert.names import Names
+from gemini_magic.convert.names import Names, placeholder_names
 from gemini_magic.convert.plan import Plan
 from gemini_magic.convert.pytext import OWN, call, literal
 from gemini_magic.convert.python_frozen import Recorded
 from gemini_magic.convert.python_words import Words
 from gemini_magic.convert.static import Static
 from gemini_magic.convert.steps import Prompt
-from gemini_magic.errors import GeminiMagicError
 from gemini_magic.template import Placeholder, placeholders
 
 
@@ -34,6 +33,8 @@ class Asking:
         #: Characters that a line has for the call of a prompt.
         self.room = pytext.LINE
         self._plans_at_hand: list[Plan] = []
+        #: Whether an answer is the last one, which is called ``_``.
+        self.answered = False
         #: What is written beside the script, by its name.
         self.files: dict[str, bytes] = {}
         self.static = static
@@ -43,6 +44,8 @@ class Asking:
         self.clients: dict[tuple[str, str], tuple[str, str]] = {}
         self.histories: dict[tuple[str, str], tuple[str, str]] = {}
         self.constants: list[tuple[str, str]] = []
+        #: What the script does before it makes its clients, which want a key.
+        self.first: list[str] = []
         self.key_names: set[str] = set()
         #: What is imported from ``__future__``.
         self.futures: set[str] = set()
@@ -86,6 +89,8 @@ class Asking:
             told.append((kind, text))
 
         plans = planning.plans(prompt, self._context, self.static, self._names, tell)
+        if "_" in placeholder_names(prompt.cell) - set(self.bound) and not self.answered:
+            tell("undefined", "{{ _ }}: no cell above it asks")
         known = None if self.recorded is None else self.recorded.plans(prompt, plans)
         for kind, text in told:
             if known is None or not (kind == "undefined" or "when the script runs" in text):
@@ -100,7 +105,12 @@ class Asking:
         asked = Prompt(GeminiCell.of(cell.template, rest), prompt.used)
         given = ", ".join(self._parameters(cell))
         self.room = pytext.LINE - len("    return ")
-        body = self.expression(asked, cell_id, note)
+
+        def tell(kind: str, text: str) -> None:
+            if kind != "undefined":  # it is a parameter
+                note(kind, text)
+
+        body = self.expression(asked, cell_id, tell)
         self.helpers.add("Reply")
         return f"def {cell.text('def')}({given}):\n    return {pytext.indented_more(body)}"
 
@@ -281,8 +291,3 @@ class Asking:
         name = self.name(planning.schema_name(plan))
         self.constants.append((name, pytext.value(planning.schema_of(plan))))
         return name
-
-
-def problem_of(error: GeminiMagicError) -> str:
-    """What a prompt's error says, for a comment."""
-    return error.what.replace("; nothing was sent.", "").rstrip(".")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
 
 from gemini_magic.convert import pytext
@@ -47,11 +47,11 @@ def assembled(
     cells: Sequence[Cell],
     asking: Asking,
     names: Names,
-    packages: Sequence[str],
+    packages: Mapping[str, str],
     *,
     retry: bool,
 ) -> str:
-    """The text of a script. ``packages`` are what the notebook installs itself."""
+    """The text of a script. ``packages`` are what the notebook installs itself, by name."""
     helpers = closure(asking.helpers, names.attributes)
     if retry and asking.clients:
         helpers = asking_again(helpers, names.attributes)
@@ -59,14 +59,23 @@ def assembled(
     imports = asking.imports | {one for helper in helpers for one in helper.imports}
     called = _called(imports, helpers, asking, names)
     wanted = {one._replace(alias=called.get(one.known_as, one.alias)) for one in imports}
-    blocks = [_head(notebook, target, [*sorted(asking.dependencies), *packages])]
+    if any(one.name == "smaller" for one in helpers) or (
+        names.asks and "images" in names.attributes
+    ):
+        asking.dependencies.add("pillow")
+    others = {one for one in asking.dependencies if one not in packages}
+    # Who names a package without a version takes what another wants of it.
+    others -= {one for one in others for more in others if more.startswith(f"{one}>")}
+    blocks = [_head(notebook, target, [*sorted(others), *packages.values()])]
     if asking.futures:
         blocks.append(f"from __future__ import {', '.join(sorted(asking.futures))}")
     if wanted:
         blocks.append(import_block(wanted))
     first: list[str] = []
-    if wanted and "NOTEBOOK" not in names.bound:
+    if wanted and not asking.clients and "NOTEBOOK" not in names.bound:
+        # Something has to stand between these imports and those of the cells.
         first.append(f"NOTEBOOK = {literal(notebook.name)}")
+    first += [pytext.settled(one, called) for one in asking.first]
     for name, made in asking.clients.values():
         first.append(pytext.settled(f"{name} = {made}", called))
     blocks += ["\n".join(first)] if first else []

@@ -16,6 +16,7 @@ from gemini_magic.convert.exported import Exported, KeyFound
 from gemini_magic.convert.exporting import export_notebook, key_names
 from gemini_magic.convert.notebook_file import Notebook, read_file
 from gemini_magic.convert.options import Options
+from gemini_magic.convert.places import script_stem
 from gemini_magic.convert.reading import read
 from gemini_magic.convert.secrets import keys_in
 from gemini_magic.convert.steps import Code, Note
@@ -115,7 +116,8 @@ class _Packer:
         problems: list[GeminiMagicError] = []
         for target in targets:
             folder, ending = _FOLDERS[target]
-            name = f"{folder}/{stem}{ending}{SUFFIXES[target]}"
+            suffix = SUFFIXES[target]
+            name = f"{folder}/{script_stem(stem + ending, suffix)}{suffix}"
             if name in self._files:
                 raise UsageError(
                     f"two notebooks would be {name} in the bundle; nothing was written.",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gemini_magic.convert.steps import told
 from gemini_magic.errors import GeminiMagicError
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def readme(
                   more.format(name=shown)]  # fmt: skip
         for one in own:
             lines += ["", f"- {code(one.name)}: {code(one.notebook.name)} ({one.target})"]
-            notes = [f"cell {note.cell}: {note.text}" if note.cell else note.text
-                     for note in one.notes]  # fmt: skip
-            lines += [f"  - {plain(note)}" for note in dict.fromkeys(notes)]
+            lines += [
+                f"  - {plain(text)}" for text in dict.fromkeys(text for _, text in told(one.notes))
+            ]
     if needed := list(dict.fromkeys(missing)):
         lines += ["", "## Files that are not here", "", "The scripts read these, too:", ""]
         lines += [f"- {code(name)}" for name in needed]

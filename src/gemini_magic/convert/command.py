@@ -14,7 +14,7 @@ from gemini_magic.convert.context import Context
 from gemini_magic.convert.exported import Exported
 from gemini_magic.convert.exporting import export_file
 from gemini_magic.convert.options import Options
-from gemini_magic.convert.steps import Note
+from gemini_magic.convert.steps import Note, told
 from gemini_magic.convert.targets import TARGETS
 from gemini_magic.errors import GeminiMagicError, UsageError
 
@@ -205,6 +205,5 @@ def _tell(made: Sequence[Made], arguments: argparse.Namespace, face: Face) -> No
 
 
 def tell_notes(notes: Sequence[Note], face: Face) -> None:
-    for note in notes:
-        where = f"cell {note.cell}: " if note.cell else ""
-        face.say(f"  {note.kind}: {where}{note.text}")
+    for kind, text in told(notes):
+        face.say(f"  {kind}: {text}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from gemini_magic.convert.names import Names
+from gemini_magic.convert.names import Names, loaded_names
 from gemini_magic.convert.notebook_file import Cell, Notebook
 from gemini_magic.convert.reading import Transform, read
 from gemini_magic.convert.steps import Code, Prompt, Reading
@@ -38,7 +38,8 @@ def excerpt(
     needed = _needs(last, transform, magic, filled)
     chats = _chats(last, transform, magic)
     for number in range(len(cells) - 2, -1, -1):
-        bound = set(Names(_read([cells[number]], transform, magic)).bound)
+        names = Names(_read([cells[number]], transform, magic))
+        bound = {*names.bound, *(["_"] if names.asks else [])}
         turns = _chats(cells[number], transform, magic)
         if bound & needed or turns & chats:
             kept.add(number)
@@ -61,22 +62,14 @@ def _needs(cell: Cell, transform: Transform, magic: str, filled: bool = False) -
     for step in _read([cell], transform, magic).steps:
         if not isinstance(step.what, Code):
             continue
-        needed |= _loaded(step.what.tree)
+        needed |= loaded_names(step.what.tree)
         for prompt in step.what.prompts:
             for expression in _expressions(prompt, filled):
                 try:
-                    needed |= _loaded(ast.parse(expression, mode="eval"))
+                    needed |= loaded_names(ast.parse(expression, mode="eval"))
                 except (SyntaxError, ValueError, RecursionError, MemoryError):
                     continue
     return needed
-
-
-def _loaded(tree: ast.AST) -> set[str]:
-    return {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
 
 
 def _expressions(prompt: Prompt, filled: bool) -> Iterator[str]:

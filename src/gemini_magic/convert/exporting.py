@@ -28,7 +28,10 @@ def export_file(
 def export_notebook(
     notebook: Notebook, context: Context, target: str, options: Options, *, lift_keys: bool = False
 ) -> Exported:
-    """The script of a notebook, with notes on what was done before it. Raises as that does."""
+    """The script of a notebook, with notes on what was done before it, in the order of its cells.
+
+    Raises ``GeminiMagicError``.
+    """
     notes: tuple[Note, ...] = ()
     if notebook.format != 4:
         notes = (Note("", "format", f"the notebook is in format {notebook.format}: brought up"),)
@@ -38,4 +41,6 @@ def export_notebook(
         notebook, _, lifted = lift(notebook, context.transform, key_names(context))
         notes += lifted
     made = export(notebook, context, target, options)
-    return made._replace(notes=(*notes, *made.notes))
+    places = {cell.id: number for number, cell in enumerate(notebook.cells)}
+    found = sorted(made.notes, key=lambda note: places.get(note.cell, -1))
+    return made._replace(notes=(*notes, *found))

@@ -23,7 +23,16 @@ from gemini_magic.convert.options import Options
 from gemini_magic.convert.plan import Plan
 from gemini_magic.convert.reading import Places, read
 from gemini_magic.convert.static import Static
-from gemini_magic.convert.steps import Broken, Code, Embedded, Note, Nothing, Prompt, Text
+from gemini_magic.convert.steps import (
+    Broken,
+    Code,
+    Embedded,
+    Note,
+    Nothing,
+    Prompt,
+    Text,
+    problem_of,
+)
 from gemini_magic.errors import GeminiMagicError
 from gemini_magic.template import Placeholder, Segment
 from gemini_magic.types import Message, Part, Request, digest
@@ -88,8 +97,6 @@ class _Writer:
         return Program(tuple(pieces), tuple(dict.fromkeys(self._notes)))
 
     def _note(self, kind: str, text: str) -> None:
-        if kind == "undefined" and text.endswith(" _"):
-            return  # the last answer
         for said, instead in _UNKNOWN.items():
             text = text.partition(said)[0] + instead if said in text else text
         self._notes.append(Note(self._cell, kind, text))
@@ -207,9 +214,11 @@ class _Writer:
         self, prompt: Prompt, one: Embedded, code: Code, cell: Cell, items: list[Item]
     ) -> None:
         if not asks_now(prompt):
+            source = cell.source
             if prompt.cell.text("def") is not None:
                 self._note("left-out", "--def makes a Python function")
-            items.append(Comment(f"Left out:\n{cell.source}"))
+                source = f"Left out: --def makes a Python function\n{source}"
+            items.append(Comment(source))
             return
         if not at_top(code, one):
             self._note("left-out", "a prompt within Python code (--freeze sends what it sent)")
@@ -219,8 +228,9 @@ class _Writer:
             plans = planning.plans(prompt, self._context, self._static, self._names, self._note)
             asks = [self._planned(plan) for plan in plans]
         except GeminiMagicError as problem:
-            self._note("broken", problem.what.replace("; nothing was sent.", "").rstrip("."))
-            items.append(Comment(f"Left out: {problem.what}\n{prompt.cell.to_source()}"))
+            why = problem_of(problem)
+            self._note("broken", why)
+            items.append(Comment(f"Left out: {why}\n{prompt.cell.to_source()}"))
             return
         if len(asks) == 1:
             asks = [asks[0]._replace(name=self._bound(code, one))]

@@ -35,7 +35,9 @@ class Names:
 
     def __init__(self, reading: Reading) -> None:
         self.bound: dict[str, set[str]] = {}
+        #: What code reads, and what placeholders do.
         self.used: set[str] = set()
+        self.prompted: set[str] = set()
         self.imported: set[str] = set()
         self.attributes: set[str] = set()
         self.replies: set[str] = set()
@@ -50,7 +52,8 @@ class Names:
 
     def taken(self) -> set[str]:
         """All names that code of ours must not use for something else."""
-        return set(self.bound) | self.used | set(keyword.kwlist) | set(dir(builtins))
+        own = set(self.bound) | self.used | self.prompted
+        return own | set(keyword.kwlist) | set(dir(builtins))
 
     def is_foreign(self, name: str, origin: str) -> bool:
         """Whether the notebook calls something else by this name than what ``origin`` imports."""
@@ -65,7 +68,8 @@ class Names:
         return self._is_text(tree, set())
 
     def is_known(self, name: str) -> bool:
-        return self._stars or name in self.bound or hasattr(builtins, name)
+        last = name == "_" and self.asks
+        return last or self._stars or name in self.bound or hasattr(builtins, name)
 
     def _look(self, code: Code) -> None:
         for origin, name in _imports(code.tree):
@@ -110,6 +114,7 @@ class Names:
                     self._asking.add(made)
             self.replies |= {prompt.cell.text("out") or "_"}
             for tree in placeholder_trees(prompt.cell):
+                self.prompted |= loaded_names(tree)
                 self.attributes |= {
                     node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
                 }
@@ -162,6 +167,15 @@ class Names:
             case ast.ListComp(elt=element) | ast.GeneratorExp(elt=element):
                 return self._is_text(element, within)
         return _is_reply(node) and self._replies_are_text
+
+
+def loaded_names(tree: ast.AST) -> set[str]:
+    """The names that code reads."""
+    return {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
 
 
 def local_names(tree: ast.AST, source: str, span: Span) -> set[str]:

@@ -18,7 +18,7 @@ from gemini_magic.convert.names_abroad import Taken, given_name
 from gemini_magic.convert.notebook_file import Notebook
 from gemini_magic.convert.options import Options
 from gemini_magic.convert.snippets import snippets
-from gemini_magic.convert.steps import Note
+from gemini_magic.convert.steps import Note, problem_of
 from gemini_magic.errors import GeminiMagicError
 
 #: The packages of the two SDKs; both need Node 22.
@@ -99,7 +99,7 @@ class _Writer:
         try:
             sent = foreign_wire.sent(ask, gemini, note)
         except GeminiMagicError as problem:
-            why = problem.what.replace("; nothing was sent.", "").rstrip(".")
+            why = problem_of(problem)
             self._note("left-out", why)
             said = [node_text.comment(f"Left out: {why}\n{ask.request.prompt}")]
             if ask.name:

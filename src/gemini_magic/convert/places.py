@@ -64,10 +64,23 @@ def places(paths: Sequence[Path], output: str | None, target: str) -> list[Path 
 
 def _places(paths: Sequence[Path], output: str | None, suffix: str) -> list[Path]:
     if output is None:
-        return [path.with_suffix(suffix) for path in paths]
+        return [path.with_name(_named(path, suffix)) for path in paths]
     target = Path(output)
     if target.is_dir() or output.endswith(("/", os.sep)) or len(paths) > 1:
         if target.exists() and not target.is_dir():
             raise UsageError(f"{output} is a file, and {len(paths)} scripts need a folder.")
-        return [target / f"{path.stem}{suffix}" for path in paths]
+        return [target / _named(path, suffix) for path in paths]
     return [target]
+
+
+def _named(path: Path, suffix: str) -> str:
+    return f"{script_stem(path.stem, suffix)}{suffix}"
+
+
+def script_stem(stem: str, suffix: str) -> str:
+    """What the script of a notebook is called: ``openai.py`` would import itself."""
+    if suffix != ".py":
+        return stem
+    from gemini_magic.convert.packages import is_module
+
+    return f"{stem}_script" if is_module(stem) else stem

@@ -16,7 +16,7 @@ from gemini_magic.convert.context import Context
 from gemini_magic.convert.names import Names
 from gemini_magic.convert.static import Static, Unknown
 from gemini_magic.convert.steps import Prompt
-from gemini_magic.errors import GeminiMagicError
+from gemini_magic.errors import GeminiMagicError, UsageError
 from gemini_magic.options import settings_of
 from gemini_magic.template import Placeholder, Segment
 from gemini_magic.types import (
@@ -102,6 +102,8 @@ def plans(
     can be asked.
     """
     cell = prompt.cell
+    if not (cell.template.strip() or cell.get("image") or cell.get("file")):
+        raise UsageError("the prompt is empty")
     compared = cell.get("compare")
     if not isinstance(compared, tuple):
         return [_plan(cell, prompt.used, context, static, names, note)]
@@ -152,7 +154,7 @@ def _plan(
             note("differs", f"a file of {size / 1e6:.0f} MB is sent in the request, not uploaded")
 
     given = tuple(
-        _given(text, context.folder, large)
+        _given(text, context.folder, names, large)
         for option in ("image", "file")
         for text in _texts(cell.get(option))
     )
@@ -166,7 +168,7 @@ def _texts(given: Any) -> tuple[str, ...]:
     return given if isinstance(given, tuple) else ()
 
 
-def _given(text: str, folder: Path, large: Callable[[int], None]) -> Given:
+def _given(text: str, folder: Path, names: Names, large: Callable[[int], None]) -> Given:
     """What an option names; ``large`` is told the bytes of a file that is not held in memory."""
     from gemini_magic import parts_given
     from gemini_magic.parts_file import part_of_file
@@ -191,11 +193,11 @@ def _given(text: str, folder: Path, large: Callable[[int], None]) -> Given:
         if part.file is not None:
             large(part.file.size)
         return Given("path", text, part.mime_type or "text/plain")
-    return Given("expression" if _is_expression(text) else "path", text)
+    return Given("expression" if _is_expression(text, names) else "path", text)
 
 
-def _is_expression(text: str) -> bool:
-    """Whether it is Python, and not the name of a file that is elsewhere (``photo.png``)."""
+def _is_expression(text: str, names: Names) -> bool:
+    """Whether it is Python, and not the name of a file that is elsewhere (``data/photo.png``)."""
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -204,7 +206,10 @@ def _is_expression(text: str) -> bool:
         import mimetypes
 
         return mimetypes.guess_type(text)[0] is None
-    return not isinstance(tree, ast.BinOp | ast.Constant)
+    if isinstance(tree, ast.BinOp):
+        used = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        return bool(used) and all(map(names.is_known, used))
+    return not isinstance(tree, ast.Constant)
 
 
 def _uses(
@@ -241,10 +246,9 @@ def _schema(
 
     try:
         document = context.schema(given, evaluate)
-    except GeminiMagicError as problem:
+    except GeminiMagicError:
         if not asked:
-            note("broken", problem.what)
-            return '{"type": "object"}', "", False
+            raise
         note("differs", f"--schema {given[:40]} is made when the script runs")
         return '{"type": "object"}', given.strip(), False
     if not asked:

@@ -10,6 +10,7 @@ from gemini_magic.convert import pytext
 from gemini_magic.convert.library import Import
 from gemini_magic.convert.plan import Plan
 from gemini_magic.convert.pytext import INDENT, OWN, call, literal
+from gemini_magic.convert.steps import problem_of
 from gemini_magic.errors import GeminiMagicError
 
 NAME = "gemini"
@@ -58,7 +59,7 @@ def settings(
     try:
         google_settings.refuse(plan.request, plan.model)
     except GeminiMagicError as problem:
-        note("differs", problem.what.replace("; nothing was sent.", ""))
+        note("differs", problem_of(problem))
     asked = google_settings.asked(plan.request, plan.model)
     for notice in asked.notices:
         note("left-out", notice)

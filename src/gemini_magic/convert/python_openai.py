@@ -14,6 +14,7 @@ from gemini_magic.convert import pytext
 from gemini_magic.convert.library import Import
 from gemini_magic.convert.plan import Plan
 from gemini_magic.convert.pytext import INDENT, OWN, call, literal
+from gemini_magic.convert.steps import problem_of
 from gemini_magic.errors import GeminiMagicError
 from gemini_magic.types import SEARCH
 
@@ -75,7 +76,7 @@ def written(
     try:
         body = chat_body(request, plan.model, spoken)
     except GeminiMagicError as problem:
-        note("left-out", problem.what.replace("; nothing was sent.", ""))
+        note("left-out", problem_of(problem))
         return Written("", "")
     for notice in body.notices:
         note("left-out", notice)

@@ -27,6 +27,7 @@ from gemini_magic.convert.steps import (
     Span,
     Step,
     Text,
+    problem_of,
 )
 from gemini_magic.errors import UsageError
 
@@ -198,7 +199,7 @@ class _Reader:
         try:
             return Prompt(GeminiCell.from_magic(line, body, magic=self._magic), self._used)
         except UsageError as error:
-            why = error.what.replace("; nothing was sent.", "")
+            why = problem_of(error)
             self._note("broken", why)
             head = f"%{'' if body is None else '%'}{self._magic} {line.strip()}".rstrip()
             return Nothing(head if body is None else f"{head}\n{body}", why)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from gemini_magic.convert import params, pytext
-from gemini_magic.convert.asking import Asking, problem_of
+from gemini_magic.convert import packages, params, pytext
+from gemini_magic.convert.asking import Asking
 from gemini_magic.convert.assembly import Cell, assembled
 from gemini_magic.convert.context import Context
 from gemini_magic.convert.exported import Exported, refuse_keys
 from gemini_magic.convert.library import Import
 from gemini_magic.convert.main_function import first_await
-from gemini_magic.convert.names import Names, local_names, placeholder_names
+from gemini_magic.convert.names import Names, loaded_names, local_names, placeholder_names
 from gemini_magic.convert.notebook_file import Notebook
 from gemini_magic.convert.options import NONE, Options
 from gemini_magic.convert.pytext import comment
@@ -31,6 +31,7 @@ from gemini_magic.convert.steps import (
     Span,
     Step,
     Text,
+    problem_of,
 )
 from gemini_magic.convert.strangers import without_ipython
 from gemini_magic.errors import GeminiMagicError
@@ -118,11 +119,13 @@ class _Writer:
     def _code(self, step: Step, code: Code, note: Callable[[str, str], None]) -> str:
         self._asking.static.add(code)
         before: list[str] = []
-        changes = self._parameters(step, code, before, note)
+        changes = self._parameters(step, code, note)
         for one in code.embedded:
             new = self._embedded(one, code, step.id, note, before)
             changes.append((one.span, new))
         inside = [one.span for one in code.embedded]
+        if "_" in loaded_names(code.tree) - set(self._names.bound) and not self._asking.answered:
+            note("undefined", "_ is what IPython remembers of earlier cells")
         for node in ast.walk(code.tree):
             match node:
                 case ast.Attribute(value=ast.Name(id=name), attr=field) if (
@@ -130,6 +133,7 @@ class _Writer:
                 ):
                     note("left-out", f"{name}.{field}: no answer of a script has it")
         changes += without_ipython(code, inside, self._asking, note)
+        self._needed(code, note)
         if (shown := code.shown) is not None and self._is_shown(code, shown):
             helper = "show" if self._asks else "show_value"
             self._asking.helpers.add(helper)
@@ -141,8 +145,20 @@ class _Writer:
         source = pytext.edited(code.source, changes).strip("\n")
         return "\n".join([*before, source.rstrip()])
 
+    def _needed(self, code: Code, note: Callable[[str, str], None]) -> None:
+        """Take down the packages that the code imports."""
+        for module in packages.imported(code.tree):
+            found = packages.package(module)
+            top = module.partition(".")[0]
+            if found is not None:
+                self._asking.dependencies.add(found)
+            elif not packages.is_beside(module, self._context.folder):
+                note("dependency", f"{top} is imported: name its package in the first lines")
+            if top == "gemini_magic":
+                note("differs", "gemini_magic is imported, so the script needs it, too")
+
     def _parameters(
-        self, step: Step, code: Code, before: list[str], note: Callable[[str, str], None]
+        self, step: Step, code: Code, note: Callable[[str, str], None]
     ) -> list[tuple[Span, str]]:
         """The changes that take the parameters from the command line, if that is wanted."""
         if not self._options.params or params.TAG not in step.tags or self._parsed:
@@ -152,7 +168,7 @@ class _Writer:
             return []
         self._parsed = True
         self._asking.imports.add(Import("argparse"))
-        before += parser.head
+        self._asking.first += parser.head
         return parser.changes
 
     def _is_shown(self, code: Code, shown: tuple[int, int]) -> bool:
@@ -212,7 +228,8 @@ class _Writer:
             return _left_out(cell.to_source(), "", one.statement)
         out = cell.text("out")
         named = [out] if out and one.statement else []
-        if one.statement and "_" in self._names.used and "_" not in self._names.bound:
+        read = self._names.used | self._names.prompted
+        if one.statement and "_" in read - set(self._names.bound):
             named.append("_")
         start = code.source.rfind("\n", 0, one.span[0]) + 1
         before_it = len(code.source[start : one.span[0]]) + sum(len(name) + 3 for name in named)
@@ -228,6 +245,7 @@ class _Writer:
             if not one.statement:
                 before.append(_left_out(cell.to_source(), why, True))
             return _left_out(cell.to_source(), why, one.statement)
+        self._asking.answered |= one.statement and cell.text("def") is None
         for name in placeholder_names(cell) & local_names(code.tree, code.source, one.span):
             tell("differs", f"{name} is the function's own; a notebook takes its own variable")
         before += dict.fromkeys(told)
@@ -239,9 +257,8 @@ class _Writer:
         return "".join(f"{name} = " for name in named) + text
 
     def text(self, notebook: Notebook, target: str) -> str:
-        packages = list(self._shell.packages.values())
         return assembled(
-            notebook, target, self._cells, self._asking, self._names, packages,
+            notebook, target, self._cells, self._asking, self._names, self._shell.packages,
             retry=self._options.retry,
         )  # fmt: skip
 

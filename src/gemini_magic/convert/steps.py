@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from gemini_magic.cell import GeminiCell
 from gemini_magic.convert.notebook_file import Cell
+from gemini_magic.errors import GeminiMagicError
 
 #: Where a piece of code stands in its text: characters from and to.
 Span: TypeAlias = tuple[int, int]
@@ -15,7 +17,8 @@ class Note(NamedTuple):
     """One line of the report: what could not be said, was left out, or has to be looked at.
 
     ``kind`` is a word for machines: ``broken``, ``unknown-magic``, ``left-out``, ``differs``,
-    ``undefined``, ``command``, ``route``, ``dependency`` or ``order``.
+    ``undefined``, ``command``, ``route``, ``dependency``, ``order``, ``format``, ``key`` or
+    ``files``. ``cell`` is empty for what concerns all.
     """
 
     cell: str
@@ -24,6 +27,27 @@ class Note(NamedTuple):
 
     def to_json(self) -> dict[str, str]:
         return self._asdict()
+
+
+def told(notes: Iterable[Note]) -> Iterator[tuple[str, str]]:
+    """Kinds and texts of notes for people: what is said of several cells is said once."""
+    cells: dict[tuple[str, str], list[str]] = {}
+    for note in notes:
+        cells.setdefault((note.kind, note.text), []).append(note.cell)
+    for (kind, text), found in cells.items():
+        named = list(dict.fromkeys(filter(None, found)))
+        more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+        several = "cells" if len(named) > 1 else "cell"
+        yield kind, f"{several} {', '.join(named[:_NAMED])}{more}: {text}" if named else text
+
+
+#: How many cells are named.
+_NAMED = 5
+
+
+def problem_of(error: GeminiMagicError) -> str:
+    """What a prompt's error says, for a comment and a note."""
+    return error.what.replace("; nothing was sent", "").rstrip(".")
 
 
 class Prompt(NamedTuple):

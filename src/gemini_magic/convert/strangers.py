@@ -35,7 +35,7 @@ def without_ipython(
     """The changes that leave no IPython in the code, but for what is ``inside`` other changes."""
     at = Places(code.source)
     changes: list[tuple[Span, str]] = []
-    tried = set(_tried(code.tree))
+    optional = set(tried(code.tree))
     own = asking.bound
     for node in ast.walk(code.tree):
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
@@ -44,7 +44,7 @@ def without_ipython(
         elif isinstance(node, ast.Import | ast.ImportFrom):
             if _is_strange(node):
                 span = at.span(node)
-                if node in tried:
+                if node in optional:
                     new = 'raise ImportError("outside of a notebook there is no such module")'
                     note("differs", f"{', '.join(_origins(node))}: to import it fails in a script")
                 else:
@@ -66,7 +66,7 @@ def without_ipython(
     return changes
 
 
-def _tried(tree: ast.AST) -> Iterator[ast.AST]:
+def tried(tree: ast.AST) -> Iterator[ast.AST]:
     """The imports whose failure is expected."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Try) and any(
@@ -100,10 +100,10 @@ def _origins(node: ast.Import | ast.ImportFrom) -> list[str]:
 
 
 def _is_strange(node: ast.Import | ast.ImportFrom) -> bool:
-    return any(map(_is_strange_name, _origins(node)))
+    return any(map(is_strange_name, _origins(node)))
 
 
-def _is_strange_name(origin: str) -> bool:
+def is_strange_name(origin: str) -> bool:
     words = origin.split(".")
     return words[0] == "IPython" or words[:2] == ["google", "colab"]
 
@@ -135,7 +135,7 @@ def _replaced(
             helper = "notebook_display"
             if origin == "IPython" or (isinstance(node, ast.Import) and not one.asname):
                 helper = "IPython"
-        elif not _is_strange_name(origin):
+        elif not is_strange_name(origin):
             how = f" as {one.asname}" if one.asname else ""
             lines.append(
                 f"from {module} import {one.name}{how}" if module else f"import {one.name}{how}"

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from gemini_magic.config import Config
 from gemini_magic.engine.ledger_thread import Away, LedgerThread
 from gemini_magic.errors import GeminiMagicError, LedgerError, WireError, when_of
+from gemini_magic.events import Answered, Event, Notice, Waiting
 from gemini_magic.keys import Secret
-from gemini_magic.types import Answered, Event, Notice, Reply, Request, Target, Waiting
+from gemini_magic.types import Reply, Request, Target
 
 if TYPE_CHECKING:
     from gemini_magic.engine.books import Books, Question

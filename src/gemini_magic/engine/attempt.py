@@ -25,23 +25,18 @@ from gemini_magic.errors import (
     WireError,
     WirePhase,
 )
-from gemini_magic.quota.asked import Asked
-from gemini_magic.types import (
-    CUT,
-    MAX_TOKENS,
-    STOP,
+from gemini_magic.events import (
     Answered,
     Ended,
     Notice,
     PartDone,
-    Reply,
-    Request,
     Started,
-    Target,
     TextDelta,
     ThoughtDelta,
     ToolCalled,
 )
+from gemini_magic.quota.asked import Asked
+from gemini_magic.types import CUT, MAX_TOKENS, STOP, Reply, Request, Target
 
 if TYPE_CHECKING:
     from gemini_magic.engine.cache import Cache

@@ -14,6 +14,7 @@ from gemini_magic import catalog, paths
 from gemini_magic.config import Backend as Service
 from gemini_magic.config import Config
 from gemini_magic.errors import ConfigError, WireError
+from gemini_magic.events import Answered
 from gemini_magic.keys import Secret
 from gemini_magic.quota import accounts, prices
 from gemini_magic.quota.calibrations import Calibrations
@@ -23,17 +24,7 @@ from gemini_magic.quota.opening import budgets_of, open_ledger
 from gemini_magic.quota.plan import Asking
 from gemini_magic.quota.settlement import Fate
 from gemini_magic.quota.store import Amount
-from gemini_magic.types import (
-    Answered,
-    Cost,
-    Left,
-    Message,
-    Part,
-    Reply,
-    Request,
-    Target,
-    Usage,
-)
+from gemini_magic.types import Cost, Left, Message, Part, Reply, Request, Target, Usage
 
 #: Output tokens that are reserved for a model that nothing is known of.
 _USUAL_OUTPUT = 2_000

@@ -5,24 +5,18 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 
-from gemini_magic.types import (
+from gemini_magic.events import (
     Event,
-    Message,
     Notice,
-    Part,
     PartDone,
-    Reply,
-    Request,
     Started,
     Switched,
     TextDelta,
     ThoughtDelta,
-    ToolCall,
     ToolCalled,
     ToolReturned,
-    ToolUse,
-    Usage,
 )
+from gemini_magic.types import Message, Part, Reply, Request, ToolCall, ToolUse, Usage
 
 
 @dataclass(slots=True)

@@ -19,19 +19,9 @@ from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.retry import pause_before_retry
 from gemini_magic.engine.run import Run
 from gemini_magic.errors import GeminiMagicError, WireError
+from gemini_magic.events import Notice, Switched, Waiting
 from gemini_magic.locks import ProcessLock
-from gemini_magic.types import (
-    CANCELLED,
-    CUT,
-    STOP,
-    TOOL_CALLS,
-    Notice,
-    Reply,
-    Request,
-    Switched,
-    Target,
-    Waiting,
-)
+from gemini_magic.types import CANCELLED, CUT, STOP, TOOL_CALLS, Reply, Request, Target
 
 if TYPE_CHECKING:
     from gemini_magic.engine.cache import Cache

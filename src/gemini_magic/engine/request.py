@@ -13,15 +13,7 @@ from gemini_magic.errors import PlaceholderError, UsageError
 from gemini_magic.options import settings_of
 from gemini_magic.parts import parts_of, said, table
 from gemini_magic.template import Placeholder, Segment
-from gemini_magic.types import (
-    CODE_EXECUTION,
-    SEARCH,
-    URL_CONTEXT,
-    Message,
-    Part,
-    Request,
-    Settings,
-)
+from gemini_magic.types import CODE_EXECUTION, SEARCH, URL_CONTEXT, Message, Part, Request, Settings
 
 if TYPE_CHECKING:
     from gemini_magic.engine.schema import Schema

@@ -12,14 +12,8 @@ from typing import TypeAlias
 
 from gemini_magic.engine.draft import Draft
 from gemini_magic.errors import GeminiMagicError
-from gemini_magic.types import (
-    CANCELLED,
-    Event,
-    Finished,
-    Reply,
-    Request,
-    Started,
-)
+from gemini_magic.events import Event, Finished, Started
+from gemini_magic.types import CANCELLED, Reply, Request
 
 #: Something to be done in the thread of whoever asked. It raises ``KeyboardInterrupt`` alone.
 Errand: TypeAlias = Callable[[], None]

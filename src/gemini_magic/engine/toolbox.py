@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gemini_magic.engine import loop
 from gemini_magic.errors import UsageError
-from gemini_magic.types import Part, Tool, ToolCall, ToolResult, ToolReturned, ToolUse
+from gemini_magic.events import ToolReturned
+from gemini_magic.types import Part, Tool, ToolCall, ToolResult, ToolUse
 
 if TYPE_CHECKING:
     from gemini_magic.engine.run import Run

@@ -12,21 +12,19 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from gemini_magic.notebook.display import MARKS, PATIENCE, Output, status_of
-from gemini_magic.notebook.footer import footer
-from gemini_magic.pictures import Unshowable, look, thumbnail
-from gemini_magic.types import (
+from gemini_magic.events import (
     Event,
-    Part,
     PartDone,
     Preview,
-    Reply,
-    Target,
     TextDelta,
     ToolCalled,
     ToolReturned,
     Waiting,
 )
+from gemini_magic.notebook.display import MARKS, PATIENCE, Output, status_of
+from gemini_magic.notebook.footer import footer
+from gemini_magic.pictures import Unshowable, look, thumbnail
+from gemini_magic.types import Part, Reply, Target
 from gemini_magic.widgets.markup import SMALL, escaped, readable
 
 #: Seconds between two drawings of all columns.

@@ -7,17 +7,8 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from gemini_magic.types import (
-    CANCELLED,
-    CUT,
-    Event,
-    Reply,
-    Started,
-    Switched,
-    ThoughtDelta,
-    Uploading,
-    Waiting,
-)
+from gemini_magic.events import Event, Started, Switched, ThoughtDelta, Uploading, Waiting
+from gemini_magic.types import CANCELLED, CUT, Reply
 from gemini_magic.widgets.markup import SMALL, escaped
 
 if TYPE_CHECKING:

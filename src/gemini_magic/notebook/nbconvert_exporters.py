@@ -67,6 +67,7 @@ class GeminiExporter(Exporter):
     def _exported(self, read: Any, folder: Path, resources: Any) -> tuple[str, dict[str, Any]]:
         from gemini_magic.convert.exporting import export_notebook
         from gemini_magic.convert.options import Options
+        from gemini_magic.convert.steps import told
         from gemini_magic.notebook.export_context import context_of
 
         options = Options(self.freeze, self.params, self.retry)
@@ -76,9 +77,8 @@ class GeminiExporter(Exporter):
             if _is_command():  # which would show a traceback
                 raise SystemExit("\n".join(problem.lines())) from None
             raise
-        for note in made.notes:
-            where = f"cell {note.cell}: " if note.cell else ""
-            self.log.warning("%s: %s%s", note.kind, where, note.text)
+        for kind, text in told(made.notes):
+            self.log.warning("%s: %s", kind, text)
         if made.files:
             resources["outputs"] = dict(made.files)
         return made.text, resources

@@ -6,24 +6,21 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gemini_magic.notebook.display import MARKS, PATIENCE, Ending, Output, small_line, status_of
-from gemini_magic.notebook.pieces import Called, Key, Piece, Shown, Text, Thoughts, keys_of
-from gemini_magic.types import (
-    CANCELLED,
+from gemini_magic.events import (
     Event,
     Finished,
-    Part,
     PartDone,
     Preview,
-    Reply,
     Started,
     Switched,
     TextDelta,
     ThoughtDelta,
     ToolCalled,
     ToolReturned,
-    ToolUse,
 )
+from gemini_magic.notebook.display import MARKS, PATIENCE, Ending, Output, small_line, status_of
+from gemini_magic.notebook.pieces import Called, Key, Piece, Shown, Text, Thoughts, keys_of
+from gemini_magic.types import CANCELLED, Part, Reply, ToolUse
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,17 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from gemini_magic.events import Event, PartDone, Switched, TextDelta, ToolReturned, Waiting
 from gemini_magic.notebook.display import MARKS, Ending, status_of
-from gemini_magic.types import (
-    Event,
-    Part,
-    PartDone,
-    Reply,
-    Switched,
-    TextDelta,
-    ToolReturned,
-    Waiting,
-)
+from gemini_magic.types import Part, Reply
 from gemini_magic.widgets.markup import readable
 
 

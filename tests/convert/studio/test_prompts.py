@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gemini_magic.cell import GeminiCell
@@ -502,6 +502,7 @@ def test_names_of_variables_are_names(text: str) -> None:
 
 
 @given(st.text("<>&[]()!*_`$\\#@~ \nab1-+="))
+@example("@@@")
 def test_titles_do_nothing(text: str) -> None:
     shown = inert(text)
     assert "<" not in shown.replace("\\<", "") and "\n" not in shown and "@@" not in shown

@@ -11,7 +11,7 @@ from gemini_magic.convert.migrate.source import Span
 #: What variables of chats are called.
 _CHATS = ("chat", "convo", "session")
 #: Where an operator needs no parentheses.
-_ENCLOSING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.keyword, ast.FormattedValue,
+ENCLOSING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.keyword, ast.FormattedValue,
               ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Yield, ast.Lambda, ast.Assert,
               ast.ListComp, ast.GeneratorExp)  # fmt: skip
 #: What changes a list in place.
@@ -31,7 +31,7 @@ def rewrite(job: Job) -> None:
                 job.left(node, "stream", "a stream has no text of its own now: put the texts of "
                          "its chunks together")  # fmt: skip
             case (("stream" | "answer"), "resolve"):
-                _resolve(job, node, tag)
+                resolve(job, node, tag)
             case "answer", ("to_dict" | "_result"):
                 _dumped(job, node)
             case "feedback", _:
@@ -54,9 +54,9 @@ def rewrite(job: Job) -> None:
                                   "supported_actions")  # fmt: skip
                 job.done(node, "list_models")
     for loop in job.each(ast.For):
-        _chunks(job, loop.iter)
+        chunks(job, loop.iter)
     for one in job.each(ast.comprehension):
-        _chunks(job, one.iter)
+        chunks(job, one.iter)
     for compare in job.each(ast.Compare):
         _membership(job, compare)
         _numbers(job, compare)
@@ -76,7 +76,7 @@ def _text(job: Job, node: ast.Attribute) -> None:
         return
     parent = job.scopes.parent[node]
     quotes = job.quote(node) * 2
-    if _raises(job, node):
+    if raises(job, node):
         job.assisted(node, "text", "an answer without text has the text None now, and raises no "
                      "ValueError")  # fmt: skip
     if isinstance(parent, ast.BoolOp | ast.UnaryOp | ast.Expr):
@@ -87,7 +87,7 @@ def _text(job: Job, node: ast.Attribute) -> None:
         isinstance(op, ast.Is | ast.IsNot) for op in parent.ops
     ):
         return
-    bare = isinstance(parent, _ENCLOSING) or (isinstance(parent, ast.Call) and node in parent.args)
+    bare = isinstance(parent, ENCLOSING) or (isinstance(parent, ast.Call) and node in parent.args)
     span = job.span(node)
     if bare:
         job.replace(node, span, f" or {quotes}")
@@ -96,13 +96,13 @@ def _text(job: Job, node: ast.Attribute) -> None:
     job.done(node, "text")
 
 
-def _chunks(job: Job, node: ast.expr) -> None:
+def chunks(job: Job, node: ast.expr) -> None:
     """The old SDK's whole answers could be looped over like streams, as one piece."""
     if job.kinds.tag(node) == "answer" and job.replace(node, "[", job.span(node), "]"):
         job.done(node, "answer")
 
 
-def _raises(job: Job, node: ast.AST) -> bool:
+def raises(job: Job, node: ast.AST) -> bool:
     """Whether a ``ValueError`` is waited for around it."""
     inner: ast.AST = node
     for one in job.scopes.ancestors(node):
@@ -117,7 +117,7 @@ def _raises(job: Job, node: ast.AST) -> bool:
     return False
 
 
-def _resolve(job: Job, node: ast.Attribute, tag: str) -> None:
+def resolve(job: Job, node: ast.Attribute, tag: str) -> None:
     """Waiting for a stream that is no stream any more is nothing to do."""
     statement = job.scopes.statement(node)
     if tag != "answer" or not isinstance(statement, ast.Expr):

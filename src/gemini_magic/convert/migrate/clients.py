@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from gemini_magic.convert.migrate import arguments
 from gemini_magic.convert.migrate.job import Job
@@ -12,12 +14,21 @@ from gemini_magic.convert.migrate.source import Part
 API_VERSION = "v1beta"
 
 
-def rewrite(job: Job) -> bool:
-    """Change all calls of ``configure``; whether there are any."""
+#: What a call of ``configure``, with these arguments, is to be a client by.
+Maker = Callable[[ast.Call, dict[str, ast.expr]], list[Part]]
+
+
+def rewrite(job: Job, made: Maker | None = None, names: Sequence[str] = ()) -> bool:
+    """Change all calls of ``configure``; whether there are any.
+
+    ``made`` is what stands for one, google-genai's client if it is None; ``names`` are the
+    variables that it binds.
+    """
     found = [call for call in job.each(ast.Call) if job.kinds.symbol(call.func) == "configure"]
     several = len({ast.dump(call) for call in found}) > 1 and not _exclusive(job, found)
     for call in found:
-        _configure(job, call, several=several)
+        _configure(job, call, made or partial(_google, job), names or [job.client_name],
+                   several=several)  # fmt: skip
     return bool(found)
 
 
@@ -30,7 +41,9 @@ def created(job: Job, key: list[Part], options: list[Part]) -> list[Part]:
     return [f"{job.genai}.Client(", *([*key, ", "] if key else []), *http, ")"]
 
 
-def _configure(job: Job, call: ast.Call, *, several: bool) -> None:
+def _configure(
+    job: Job, call: ast.Call, made: Maker, names: Sequence[str], *, several: bool
+) -> None:
     rule = "configure"
     given = arguments.bound(call, ())
     statement = job.scopes.statement(call)
@@ -41,6 +54,16 @@ def _configure(job: Job, call: ast.Call, *, several: bool) -> None:
         job.left(call, rule, "configure is no statement of its own here; make a client: "
                  f"{job.client_name} = genai.Client(api_key=...)")  # fmt: skip
         return
+    job.edits.replace(call, f"{job.client_name} = ", *made(call, given))
+    _global(job, call, ", ".join(names))
+    if several:
+        job.assisted(call, rule, "configure is called more than once: calls use the newest client, "
+                     "where old models kept theirs")  # fmt: skip
+    else:
+        job.done(call, rule)
+
+
+def _google(job: Job, call: ast.Call, given: dict[str, ast.expr]) -> list[Part]:
     key: list[Part] = ["api_key=", job.whole(given["api_key"])] if "api_key" in given else []
     options: list[Part] = []
     if "client_options" in given:
@@ -48,15 +71,9 @@ def _configure(job: Job, call: ast.Call, *, several: bool) -> None:
     if "default_metadata" in given:
         options += [", headers=dict(", job.whole(given["default_metadata"]), ")"]
     if "credentials" in given:
-        job.assisted(call, rule, "credentials were taken out: the Gemini API wants a key, "
+        job.assisted(call, "configure", "credentials were taken out: the Gemini API wants a key, "
                      "or genai.Client(enterprise=True, credentials=...)")  # fmt: skip
-    job.edits.replace(call, f"{job.client_name} = ", *created(job, key, options))
-    _global(job, call)
-    if several:
-        job.assisted(call, rule, "configure is called more than once: calls use the newest client, "
-                     "where old models kept theirs")  # fmt: skip
-    else:
-        job.done(call, rule)
+    return created(job, key, options)
 
 
 def _client_options(job: Job, node: ast.expr, key: list[Part]) -> tuple[list[Part], list[Part]]:
@@ -86,7 +103,7 @@ def _address(job: Job, node: ast.expr) -> list[Part]:
     return [job.whole(node)]
 
 
-def _global(job: Job, call: ast.Call) -> None:
+def _global(job: Job, call: ast.Call, names: str) -> None:
     """Where it is made in a function, the client is the module's all the same.
 
     One that only a function holds is closed when the function ends, with its chats and streams.
@@ -104,10 +121,10 @@ def _global(job: Job, call: ast.Call) -> None:
     at = job.span(first).start
     line = job.source.line_start(at)
     if job.source.text[line:at].strip():
-        job.edits.insert(at, f"global {job.client_name}; ")
+        job.edits.insert(at, f"global {names}; ")
     else:
         indent = job.source.indent(at)
-        job.edits.insert(line, f"{indent}global {job.client_name}{job.source.newline}")
+        job.edits.insert(line, f"{indent}global {names}{job.source.newline}")
 
 
 def _exclusive(job: Job, calls: list[ast.Call]) -> bool:

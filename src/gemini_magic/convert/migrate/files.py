@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from gemini_magic.convert.migrate import notebook, program
 from gemini_magic.convert.migrate.job import Options
+from gemini_magic.convert.migrate.project import Project
 from gemini_magic.convert.migrate.report import Place
 from gemini_magic.errors import GeminiMagicError, UsageError
 
@@ -71,7 +72,8 @@ def migrate(path: Path, options: Options = Options()) -> File:  # noqa: B008
     """What a file will be; nothing is written."""
     try:
         old = _read(path)
-        if not program.concerns(old.decode("latin-1")) and path.suffix == ".py":
+        options = options._replace(path=path)
+        if not program.concerns(old.decode("latin-1"), options) and path.suffix == ".py":
             return File(path, old, old)
         text, encoding = _decoded(old, path)
         if path.suffix == ".ipynb":
@@ -81,6 +83,16 @@ def migrate(path: Path, options: Options = Options()) -> File:  # noqa: B008
         return File(path, old, made.text.encode(encoding), made.places)
     except GeminiMagicError as error:
         return File(path, error=type(error)(f"{path}: {error.what}", error.next_step))
+
+
+def project(paths: Iterable[Path]) -> Project | None:
+    """What these files know of each other; None where there is but one."""
+    texts: dict[Path, str] = {}
+    for path in paths:
+        with suppress(GeminiMagicError):  # it is told when the file's turn comes
+            text = _decoded(_read(path), path)[0]
+            texts[path] = text if path.suffix == ".py" else notebook.python_of(text)
+    return Project(texts) if len(texts) > 1 else None
 
 
 def _read(path: Path) -> bytes:

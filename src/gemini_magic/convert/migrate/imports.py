@@ -20,7 +20,7 @@ def name_modules(job: Job) -> None:
     found: list[ast.Import | ast.ImportFrom] = [*job.each(ast.Import), *job.each(ast.ImportFrom)]
     for node in found:
         for alias in node.names:
-            dotted = _dotted(node, alias)
+            dotted = dotted_of(node, alias)
             if dotted == old_sdk.PACKAGE and (alias.asname or isinstance(node, ast.ImportFrom)):
                 job.genai = alias.asname or alias.name
             if dotted == f"{old_sdk.PACKAGE}.types" and (
@@ -32,12 +32,12 @@ def name_modules(job: Job) -> None:
 def rewrite(job: Job, *, configured: bool) -> None:
     """Change the imports. This comes last: it has to know which modules the new text needs."""
     found = [node for node in job.scopes.nodes
-             if isinstance(node, ast.Import | ast.ImportFrom) and _is_old(job, node)]  # fmt: skip
+             if isinstance(node, ast.Import | ast.ImportFrom) and is_old(job, node)]  # fmt: skip
     named: set[tuple[int, str]] = set()
-    wanted = job.uses_client and not configured
+    wanted = job.uses_client and not configured and not borrowed(job)
     job.uses_types = job.uses_types or wanted
     for node in found:
-        _write(job, node, _new(job, node), named)
+        write(job, node, _new(job, node), named)
     outer = [node for node in found if job.scopes.scope[node] is job.scopes.module]
     if outer and wanted:
         first = next((one for one in outer if _wants_client(one)), outer[0])
@@ -47,22 +47,39 @@ def rewrite(job: Job, *, configured: bool) -> None:
     _references(job)
 
 
+def borrowed(job: Job) -> bool:
+    """Import the client of a file whose models are used here, below that import."""
+    for name in job.neighbours.clients:
+        for node in job.source.tree.body:
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            module = "." * getattr(node, "level", 0) + (getattr(node, "module", "") or "")
+            joint = "" if module.endswith(".") or not module else "."
+            names = {module, *(f"{module}{joint}{alias.name}" for alias in node.names)}
+            if name in names:
+                new = f"from {name} import client{_as(job.client_name, 'client')}"
+                job.edits.insert(job.span(node).end, f"{job.source.newline}{new}")
+                job.done(node, "configure")
+                return True
+    return False
+
+
 def companions(job: Job) -> None:
     """What came along with the old SDK, and does not with the new one."""
     for node in job.scopes.nodes:
-        if not isinstance(node, ast.Import | ast.ImportFrom) or _is_old(job, node):
+        if not isinstance(node, ast.Import | ast.ImportFrom) or is_old(job, node):
             continue
         for alias in node.names:
-            dotted = _dotted(node, alias)
+            dotted = dotted_of(node, alias)
             found = next((name for name in _COMPANIONS
                           if dotted == name or dotted.startswith(f"{name}.")), None)  # fmt: skip
             if found is not None:
-                job.left(node, "import", f"{found} does not come with google-genai; install it, "
-                         "or do without")  # fmt: skip
+                job.left(node, "import", f"{found} does not come with {job.options.to}; "
+                         "install it, or do without")  # fmt: skip
 
 
 def uses_old(job: Job) -> bool:
-    return any(isinstance(node, ast.Import | ast.ImportFrom) and _is_old(job, node)
+    return any(isinstance(node, ast.Import | ast.ImportFrom) and is_old(job, node)
                for node in job.scopes.nodes)  # fmt: skip
 
 
@@ -77,18 +94,18 @@ def star(job: Job) -> bool:
     return found
 
 
-def _dotted(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
+def dotted_of(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
     if isinstance(node, ast.Import):
         return alias.name
     return "" if node.level else f"{node.module}.{alias.name}"
 
 
-def _is_old(job: Job, node: ast.Import | ast.ImportFrom) -> bool:
-    return any(old_sdk.canonical(_dotted(node, alias)) is not None for alias in node.names)
+def is_old(job: Job, node: ast.Import | ast.ImportFrom) -> bool:
+    return any(old_sdk.canonical(dotted_of(node, alias)) is not None for alias in node.names)
 
 
 def _wants_client(node: ast.Import | ast.ImportFrom) -> bool:
-    return any(_dotted(node, alias).startswith(old_sdk.PACKAGE) for alias in node.names)
+    return any(dotted_of(node, alias).startswith(old_sdk.PACKAGE) for alias in node.names)
 
 
 def _new(job: Job, node: ast.Import | ast.ImportFrom) -> list[str]:
@@ -98,7 +115,7 @@ def _new(job: Job, node: ast.Import | ast.ImportFrom) -> list[str]:
     types: list[str] = []
     genai = False
     for alias in node.names:
-        dotted = _dotted(node, alias)
+        dotted = dotted_of(node, alias)
         name = old_sdk.canonical(dotted)
         if name is None:
             kept.append(alias)
@@ -132,10 +149,10 @@ def _new(job: Job, node: ast.Import | ast.ImportFrom) -> list[str]:
 def _place_of_errors(job: Job, node: ast.Import | ast.ImportFrom) -> bool:
     """Whether errors are to be imported here: where exceptions were, else beside the SDK."""
     old = [one for one in job.scopes.nodes
-           if isinstance(one, ast.Import | ast.ImportFrom) and _is_old(job, one)
-           and any(_dotted(one, alias).startswith("google.api_core") for alias in one.names)
+           if isinstance(one, ast.Import | ast.ImportFrom) and is_old(job, one)
+           and any(dotted_of(one, alias).startswith("google.api_core") for alias in one.names)
            ]  # fmt: skip
-    here = any(_dotted(node, alias).startswith("google.api_core") for alias in node.names)
+    here = any(dotted_of(node, alias).startswith("google.api_core") for alias in node.names)
     return here or not old
 
 
@@ -204,7 +221,7 @@ def _add_to_top(job: Job, *, client: bool) -> None:
         job.edits.insert(job.span(last).end, *(f"{newline}{line}" for line in lines))
 
 
-def _write(
+def write(
     job: Job, node: ast.Import | ast.ImportFrom, lines: list[str], named: set[tuple[int, str]]
 ) -> None:
     span = job.span(node)

@@ -6,9 +6,11 @@ import ast
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gemini_magic.convert.migrate.kinds import Kinds
+from gemini_magic.convert.migrate.project import Neighbours, Project
 from gemini_magic.convert.migrate.report import Place, Verdict
 from gemini_magic.convert.migrate.scopes import Scopes
 from gemini_magic.convert.migrate.source import Edits, Part, Source, Span
@@ -20,9 +22,23 @@ MARK = "TODO(gemini-magic)"
 
 
 class Options(NamedTuple):
-    """``base_url`` goes into each client that is made; None where Google's own is meant."""
+    """``base_url`` goes into each client that is made; None where Google's own is meant.
+
+    ``to`` is the SDK to use, "google-genai" or "openai"; ``key_env`` the variable with its key.
+    ``project`` are the other files of the run, ``path`` is this one's.
+    """
 
     base_url: str | None = None
+    project: Project | None = None
+    path: Path | None = None
+    to: str = "google-genai"
+    key_env: str | None = None
+
+    def neighbours(self, tree: ast.Module) -> Neighbours:
+        """What this file knows of the others."""
+        if self.project is None or self.path is None:
+            return Neighbours()
+        return self.project.seen_from(self.path, tree)
 
 
 class Job:
@@ -33,7 +49,8 @@ class Job:
         self.options = options
         self.edits = Edits(source)
         self.scopes = Scopes(source.tree)
-        self.kinds = Kinds(self.scopes)
+        self.neighbours = options.neighbours(source.tree)
+        self.kinds = Kinds(self.scopes, self.neighbours.kinds)
         self.places: list[Place] = []
         self.marks: dict[int, list[str]] = {}
         self.travelling = False  # see models

@@ -3,58 +3,38 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from gemini_magic.convert.migrate import old_sdk
+from gemini_magic.convert.migrate.kind import (
+    ANNOTATED,
+    ITEMS,
+    RETURNS,
+    TEXT,
+    TEXT_METHODS,
+    Kind,
+    Tag,
+    argument_of,
+    given,
+    imported,
+    resolved,
+    streamed,
+    values_of,
+)
 from gemini_magic.convert.migrate.scopes import Binding, Scopes
-
-Tag = Literal["symbol", "model", "chat", "answer", "stream", "file", "files", "embedding",
-              "settings", "text", "models", "part", "parts", "declaration", "tool", "function",
-              "none", "count", "feedback", "call", "instance",
-              "either", "cache", "caches", "class"]  # fmt: skip
-
-
-class Kind(NamedTuple):
-    """``name`` is a symbol's dotted name, or an embedding's shape ("one", "many" or "")."""
-
-    tag: Tag
-    name: str = ""
-
-
-TEXT = Kind("text")
-_RETURNS: dict[str, Tag] = {
-    "GenerativeModel": "model", "GenerativeModel.from_cached_content": "model",
-    "caching.CachedContent.create": "cache", "caching.CachedContent.get": "cache",
-    "caching.CachedContent.list": "caches",
-    "ChatSession": "chat", "upload_file": "file", "get_file": "file", "list_files": "files",
-    "list_models": "models", "GenerationConfig": "settings", "protos.GenerationConfig": "settings",
-    "types.FunctionDeclaration": "declaration", "protos.FunctionDeclaration": "declaration",
-    "types.Tool": "tool", "protos.Tool": "tool", "protos.Part": "part",
-}  # fmt: skip
-#: What annotations say.
-_ANNOTATED: dict[str, Tag] = {
-    "GenerativeModel": "model", "ChatSession": "chat", "types.GenerateContentResponse": "answer",
-    "types.File": "file", "protos.File": "file", "GenerationConfig": "settings",
-    "types.Tool": "tool",
-}  # fmt: skip
-_ITEMS: dict[str, Kind] = {
-    "stream": Kind("answer"), "answer": Kind("answer"), "either": Kind("answer"),
-    "files": Kind("file"), "parts": Kind("part"), "caches": Kind("cache"),
-}  # fmt: skip
-_TEXT_METHODS = frozenset({"strip", "format", "join", "lower", "upper", "replace", "decode",
-                           "read_text", "lstrip", "rstrip", "dedent", "title"})  # fmt: skip
 
 
 class Kinds:
     """``of(expression)`` is what its value is; None where that is not known."""
 
-    def __init__(self, scopes: Scopes) -> None:
+    def __init__(self, scopes: Scopes, abroad: Mapping[str, Kind] = MappingProxyType({})) -> None:
         self._scopes = scopes
+        self._abroad = abroad  # other files' things, by the names that they are imported by
         self._known: dict[ast.AST, Kind | None] = {}
         self._asking: set[ast.AST] = set()
         #: Streams that are only waited for: what is asked without a stream gives the same.
-        self.resolved = self._resolved()
+        self.resolved = resolved(scopes)
 
     def symbol(self, node: ast.AST) -> str | None:
         """The short name of the old SDK's thing that an expression names."""
@@ -73,6 +53,16 @@ class Kinds:
             if base is not None and base.tag == "instance":
                 return f"{base.name}.{node.attr}"
         return self._scopes.key(node)
+
+    def of_global(self, name: str) -> Kind | None:
+        """What a name of the module's is."""
+        return self._joined(map(self._bound, self._scopes.module.names.get(name, ())))
+
+    def returned(self, name: str) -> str:
+        """The tag of what a function of this name returns."""
+        defined = self._scopes.functions.get(name, [])
+        kind = self._joined(kind for one in defined for kind in self._returns(one))
+        return "" if kind is None else kind.tag
 
     def tag(self, node: ast.AST | None) -> str:
         kind = None if node is None else self.of(node)
@@ -139,7 +129,8 @@ class Kinds:
             case "parameter":
                 return self._parameter(binding)
             case "import":
-                return _imported(*node)
+                found = imported(*node)
+                return self._abroad.get(found.name, found) if found is not None else None
             case "function":
                 return Kind("function")
             case "class":
@@ -152,7 +143,7 @@ class Kinds:
         values = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         if values and node.func.attr == "values":  # type: ignore[attr-defined]
             return self._element(node.func.value)  # type: ignore[attr-defined]
-        return _ITEMS.get(self.tag(node)) or self._element(node)
+        return ITEMS.get(self.tag(node)) or self._element(node)
 
     def _element(self, node: ast.AST) -> Kind | None:
         """What is in a dict or a list that is written down."""
@@ -189,29 +180,19 @@ class Kinds:
         called = function.name
         if called == "__init__" and (owner := binding.scope.class_of()) is not None:
             called = owner.name
-        given = [self._argument(call, argument.arg, names[method:])
+        given = [argument_of(call, argument.arg, names[method:])
                  for call in self._scopes.calls.get(called, ())]  # fmt: skip
         return self._joined(self.of(one) if one is not None else None for one in given)
-
-    @staticmethod
-    def _argument(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:
-        for keyword in call.keywords:
-            if keyword.arg == name:
-                return keyword.value
-        at = names.index(name) if name in names else len(call.args)
-        if at < len(call.args) and not any(isinstance(one, ast.Starred) for one in call.args):
-            return call.args[at]
-        return None
 
     def _annotation(self, node: ast.expr) -> Kind | None:
         if isinstance(node, ast.Name) and node.id == "str":
             return TEXT
         quoted = self.quoted(node)
-        if quoted in _ANNOTATED:
-            return Kind(_ANNOTATED[quoted])
+        if quoted in ANNOTATED:
+            return Kind(ANNOTATED[quoted])
         for one in ast.walk(node):
             if isinstance(one, ast.Name | ast.Attribute) and (name := self.symbol(one)):
-                tag = _ANNOTATED.get(name)
+                tag = ANNOTATED.get(name)
                 if tag is not None:
                     return Kind(tag)
         return None
@@ -233,7 +214,8 @@ class Kinds:
         if base is not None:
             match base.tag, node.attr:
                 case "symbol", attr:
-                    return Kind("symbol", f"{base.name}.{attr}")
+                    name = f"{base.name}.{attr}"
+                    return self._abroad.get(name) or Kind("symbol", name)
                 case ("answer" | "either", "text") | (
                     "file" | "cache",
                     "name" | "uri" | "mime_type",
@@ -259,8 +241,8 @@ class Kinds:
         name = self.symbol(node.func)
         if name is not None:
             if name in ("embed_content", "embed_content_async"):
-                return Kind("embedding", self.shape(_given(node, "content", 1)))
-            tag = _RETURNS.get(name)
+                return Kind("embedding", self.shape(given(node, "content", 1)))
+            tag = RETURNS.get(name)
             return None if tag is None else Kind(tag)
         if isinstance(node.func, ast.Attribute):
             found = self._method(node, node.func)
@@ -272,6 +254,8 @@ class Kinds:
             made = self.of(node.func)
             if made is not None and made.tag == "class":
                 return Kind("instance", made.name)
+            if made is not None and made.tag == "function" and made.name:
+                return Kind(made.name)  # type: ignore[arg-type]
             called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
             defined = self._scopes.functions.get(called, [])
             return self._joined(kind for one in defined for kind in self._returns(one))
@@ -281,7 +265,7 @@ class Kinds:
         base = self.tag(func.value)
         if not base and func.attr in self._scopes.functions:
             return None
-        answer: Tag = "answer" if node in self.resolved else _streamed(node)
+        answer: Tag = "answer" if node in self.resolved else streamed(node)
         match base, func.attr:
             case ("model" | "", "generate_content" | "generate_content_async") | (
                 "chat",
@@ -294,24 +278,7 @@ class Kinds:
                 return Kind("count")
             case "chat", "__copy__":
                 return Kind("chat")
-        return TEXT if func.attr in _TEXT_METHODS else None
-
-    def _resolved(self) -> set[ast.Call]:
-        """Calls whose result is asked to ``resolve``, and not looped over."""
-        looped = {
-            ast.dump(one.iter)
-            for kind in (ast.For, ast.AsyncFor, ast.comprehension)
-            for one in self._scopes.by_class.get(kind, [])
-        }
-        found: set[ast.Call] = set()
-        for node in self._scopes.by_class.get(ast.Attribute, []):
-            if node.attr != "resolve" or ast.dump(node.value) in looped:
-                continue
-            for value in self.values(node.value):
-                call = value.value if isinstance(value, ast.Await) else value
-                if isinstance(call, ast.Call):
-                    found.add(call)
-        return found
+        return TEXT if func.attr in TEXT_METHODS else None
 
     def _returns(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterable[Kind | None]:
         if function.returns is not None and (said := self._annotation(function.returns)):
@@ -329,41 +296,4 @@ class Kinds:
         return "one" if self.of(content) == TEXT or isinstance(content, ast.Dict) else ""
 
     def values(self, node: ast.expr) -> list[ast.expr]:
-        """The expressions that a value may have come of, following names to their bindings."""
-        found: list[ast.expr] = []
-        waiting, seen = [node], set[ast.AST]()
-        while waiting:
-            one = waiting.pop()
-            if one in seen:
-                continue
-            seen.add(one)
-            bound = self._scopes.bindings(one)
-            waiting += [each.node for each in bound if each.how == "value" and each.node]
-            if not bound or any(each.how != "value" for each in bound):
-                found.append(one)
-        return found
-
-
-def _imported(statement: Any, alias: ast.alias) -> Kind | None:
-    if isinstance(statement, ast.Import):
-        return Kind("symbol", alias.name if alias.asname else alias.name.partition(".")[0])
-    if statement.level or not statement.module:
-        return None
-    return Kind("symbol", f"{statement.module}.{alias.name}")
-
-
-def _given(call: ast.Call, name: str, position: int) -> ast.expr | None:
-    for keyword in call.keywords:
-        if keyword.arg == name:
-            return keyword.value
-    return call.args[position] if position < len(call.args) else None
-
-
-def _streamed(call: ast.Call) -> Tag:
-    """Whether a call's result is a stream, an answer, or one of them."""
-    for keyword in call.keywords:
-        if keyword.arg == "stream":
-            if not isinstance(keyword.value, ast.Constant):
-                return "either"
-            return "stream" if keyword.value.value else "answer"
-    return "answer"
+        return values_of(self._scopes, node)

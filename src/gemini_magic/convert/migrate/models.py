@@ -55,7 +55,9 @@ class Models:
             else:
                 self.given[call] = found
         self.uses = Uses(job, self.given)
-        self.travelling = self.uses.travelling
+        abroad = job.neighbours.kinds.values()
+        known = any("model" in (kind.tag, kind.name) for kind in abroad)
+        self.travelling = self.uses.travelling or job.neighbours.lent or known
         self._without: set[ast.Call] = set()  # they need a config of None
         self._configs = {} if self.travelling else self._config_names()
 

@@ -44,7 +44,7 @@ def migrate(text: str, name: str, options: Options = Options()) -> Migrated:  # 
         told = notebook_of(document, name)
     except NotANotebook as error:
         raise NotANotebook(error.what.replace("exported", "migrated"), error.next_step) from None
-    if not program.concerns(text) and not _OLD_PACKAGE.search(text):
+    if not program.concerns(text, options) and not _OLD_PACKAGE.search(text):
         return Migrated(text)
     if told.format < 4:
         raise GeminiMagicError(
@@ -63,7 +63,7 @@ def migrate(text: str, name: str, options: Options = Options()) -> Migrated:  # 
     for cell in cells:
         made = mask.restored(new[cell.number]) if cell.number in new else cell.text
         if not kept:  # else it still needs the old SDK
-            made, more = _packages(made, cell)
+            made, more = _packages(made, cell, options.to)
             places += more
         places += _old_magics(cell)
         if made != cell.text:
@@ -71,6 +71,16 @@ def migrate(text: str, name: str, options: Options = Options()) -> Migrated:  # 
     order = {cell.id: cell.number for cell in cells}
     places.sort(key=lambda one: (order[one.cell], one.line))
     return Migrated(_written(text, edits), tuple(places))
+
+
+def python_of(text: str) -> str:
+    """A notebook's cells as one program, without what is no Python; empty where it is none."""
+    try:
+        cells = _cells(text)
+        mask = _Mask()
+        return _joined(cells, [mask.cell(cell) for cell in cells])[0]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+        return ""  # what is wrong with it is told when its turn comes
 
 
 def cells_of(text: str) -> list[tuple[str, str]]:
@@ -178,13 +188,13 @@ def _located(place: Place, cells: list[_Cell], starts: list[tuple[int, _Cell]]) 
     return place._replace(line=place.line - line + 1, cell=cell.id)
 
 
-def _packages(text: str, cell: _Cell) -> tuple[str, list[Place]]:
+def _packages(text: str, cell: _Cell, package: str) -> tuple[str, list[Place]]:
     """What installs the old SDK installs the new one."""
     places: list[Place] = []
     lines = text.split("\n")
     for at, line in enumerate(lines):
         if _PIP.search(line) and _OLD_PACKAGE.search(line):
-            lines[at] = _OLD_PACKAGE.sub("google-genai", line)
+            lines[at] = _OLD_PACKAGE.sub(package, line)
             places.append(Place(at + 1, "done", "pip", cell=cell.id))
     return "\n".join(lines), places
 

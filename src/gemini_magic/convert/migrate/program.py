@@ -10,6 +10,7 @@ from gemini_magic.convert.migrate import (
     answers,
     caches,
     calls,
+    chats,
     clients,
     contents,
     imports,
@@ -20,46 +21,66 @@ from gemini_magic.convert.migrate.job import Job, Options
 from gemini_magic.convert.migrate.models import Models
 from gemini_magic.convert.migrate.report import Migrated, Place
 from gemini_magic.convert.migrate.source import Source
+from gemini_magic.convert.migrate.to_openai import rewrite as to_openai
 from gemini_magic.errors import GeminiMagicError
 
 #: A program without these words has nothing of the old SDK's.
 _WORDS = re.compile(r"generativeai|generativelanguage")
 
 
-def concerns(text: str) -> bool:
-    """Whether a text may use the old SDK."""
-    return _WORDS.search(text) is not None
+def concerns(text: str, options: Options = Options()) -> bool:  # noqa: B008
+    """Whether a text may use the old SDK, or models of a file that does."""
+    if _WORDS.search(text) is not None:
+        return True
+    if options.project is None or options.path is None:
+        return False
+    return options.project.seen_from(options.path).asks
 
 
 def migrate(text: str, options: Options = Options()) -> Migrated:  # noqa: B008
     """The program on the new SDK. Raises ``GeminiMagicError`` where it cannot be read."""
-    if not concerns(text):
+    if not concerns(text, options):
         return Migrated(text)
     job = Job(read(text), options)
-    if not imports.uses_old(job):
+    if not imports.uses_old(job) and not job.neighbours.asks:
         return Migrated(text, tuple(_hidden(job)))
     if imports.star(job):
         return Migrated(text, tuple(job.places))
     imports.name_modules(job)
     models = Models(job)
+    target = None
+    configured = False
+    if options.to == "openai":
+        target = to_openai.rules(job, models)
+    else:
+        configured = _rules(job, models)
+    changed = any(place.verdict != "left" for place in job.places)
+    if not changed and not _only_names(job):
+        return Migrated(text, tuple(_ordered(job.places)))
+    if target is not None:
+        to_openai.finish(target)
+    else:
+        imports.companions(job)
+        imports.rewrite(job, configured=configured)
+    job.write_marks()
+    made = job.edits.render()
+    _check(made)
+    return Migrated(made, tuple(_ordered([*job.places, *_hidden(job)])))
+
+
+def _rules(job: Job, models: Models) -> bool:
+    """Those of google-genai; whether the program makes a client."""
     job.travelling = models.travelling
     configured = clients.rewrite(job)
     calls.rewrite(job, models)
+    chats.rewrite(job, models)
     models.rewrite()
     contents.rewrite(job)
     answers.rewrite(job)
     services.rewrite(job)
     caches.rewrite(job)
     symbols.rewrite(job)
-    changed = any(place.verdict != "left" for place in job.places)
-    if not changed and not _only_names(job):
-        return Migrated(text, tuple(_ordered(job.places)))
-    imports.companions(job)
-    imports.rewrite(job, configured=configured)
-    job.write_marks()
-    made = job.edits.render()
-    _check(made)
-    return Migrated(made, tuple(_ordered([*job.places, *_hidden(job)])))
+    return configured
 
 
 def read(text: str) -> Source:

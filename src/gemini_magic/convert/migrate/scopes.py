@@ -78,6 +78,7 @@ class Scopes:
         self._classes: dict[ast.AST, Scope] = {}
         self.nodes: list[ast.AST] = []
         self.by_class: dict[type[ast.AST], list[Any]] = {}
+        self.tree = tree
         self.module = Scope(tree, None)
         self._visit(tree, self.module)
 

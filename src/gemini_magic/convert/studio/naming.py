@@ -40,7 +40,7 @@ def identifier(text: str, otherwise: str) -> str:
 def inert(text: str) -> str:
     """A text as Markdown that shows it in one line, and does nothing else."""
     shown = "".join(char if char.isprintable() else " " for char in " ".join(text.split()))
-    shown = html.escape(shown, quote=False).replace("@@", "@ @")
+    shown = re.sub("@(?=@)", "@ ", html.escape(shown, quote=False))
     return _MARKS.sub(_escaped, shown)
 
 

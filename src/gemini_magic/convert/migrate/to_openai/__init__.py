@@ -1,0 +1,1 @@
+"""The second target: programs on openai's SDK, for any service that is compatible."""
