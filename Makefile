@@ -5,8 +5,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
 # Tests run in parallel; one after the other those that measure how long an interrupt takes, and
-# those with a model or a browser, which fill the machine.
-ALONE := timed or local_model
+# those that fill the machine, with processes, a model or a browser.
+ALONE := alone or local_model
 # What takes less than a minute, for while one works.
 UNIT := not browser and not slow and not kernel and not local_model and not service
 

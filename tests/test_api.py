@@ -464,6 +464,7 @@ def test_a_pool_of_threads_is_held_by_the_quota(openai_server, configure, monkey
     assert len(server.generate_calls) == 7
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_pool_of_threads_is_paced(openai_server, configure, monkeypatch) -> None:
     server = serve(openai_server, "openai", configure, monkeypatch, "rpm = 30")
@@ -605,7 +606,7 @@ def test_in_a_notebook_the_sessions_engine_and_defaults_are_used(proxy, kernel: 
     assert kernel.run("r").texts("text/markdown") == ["fine"]
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 @pytest.mark.kernel
 def test_an_interrupt_of_ask_in_a_notebook(proxy, kernel: Kernel) -> None:
     proxy.set_script(Answer(text="fine"))

@@ -16,6 +16,7 @@ CASES = (
 )  # fmt: skip
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.kernel
 def test_every_case_measures_all_its_variants(tmp_path: Path) -> None:

@@ -56,6 +56,14 @@ def test_a_schema_that_is_none_is_left_out_as_in_the_notebook() -> None:
     assert "# %%gemini --model" in made.text and "ask_gemini" not in made.text
 
 
+def test_settings_that_the_notebook_refuses_are_left_out_too() -> None:
+    function = 'def f(a: int) -> int:\n    """Half."""'
+    made = script_of(function, f"{ASK} --tools f --search\nX")
+    assert kinds(made) == ["broken"] and "ask_gemini" not in made.text
+    newer = script_of(function, "%%gemini -m studio:gemini-3.5-pro --tools f --search\nX")
+    assert kinds(newer) == [] and "google_search" in newer.text
+
+
 def test_a_file_may_be_named_by_an_expression_of_the_notebooks_names() -> None:
     cells = ("from pathlib import Path\nfolder = Path()", f"{ASK} --file \"folder / 'a.txt'\"\nX")
     assert "titled(folder / 'a.txt'," in script_of(*cells).text

@@ -1127,6 +1127,7 @@ def test_who_came_first_goes_first(lab: Lab, server) -> None:
     assert sent == ["0", "1", "2", "3"]
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_who_stands_in_line_is_told_so_and_waits_no_longer_than_max_wait(lab: Lab, server) -> None:
     lab.configure(limits(rpm=1))

@@ -59,7 +59,7 @@ def test_side_by_side(two, kernel: Kernel) -> None:
     assert kernel.value("type(df).__name__") == "DataFrame"
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 def test_an_interrupt_keeps_all_that_came(two, kernel: Kernel) -> None:
     for server in two:
         server.set_script(Answer(text="warm"))
@@ -81,7 +81,7 @@ def test_an_interrupt_keeps_all_that_came(two, kernel: Kernel) -> None:
     assert kernel.run(f"%%gemini --compare {BOTH}\nagain").status == "ok"
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 def test_an_interrupt_in_a_tool_and_while_nothing_comes(two, kernel: Kernel) -> None:
     from tests.wire import Call
 

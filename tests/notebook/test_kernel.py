@@ -106,7 +106,7 @@ def test_tb_shows_two_lines_first_and_everything_after(server, kernel: Kernel) -
     assert "Traceback" in whole and "magics.py" in whole
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 @pytest.mark.parametrize("phase", ["streaming", "stalled", "headers"])
 def test_an_interrupt_keeps_what_came_and_ends_at_once(server, kernel: Kernel, phase: str) -> None:
     script = {
@@ -132,7 +132,7 @@ def test_an_interrupt_keeps_what_came_and_ends_at_once(server, kernel: Kernel, p
     assert kernel.run("%%gemini\nagain").texts()[0] == "fine"
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 def test_an_interrupt_while_connecting(configure, kernel: Kernel) -> None:
     with socket.socket() as listener, ExitStack() as waiting:
         listener.bind(("127.0.0.1", 0))
@@ -222,7 +222,7 @@ def test_a_fork_in_a_cell_asks_on_its_own(server, kernel: Kernel) -> None:
     assert len(server.generate_calls) == 3
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 def test_completion(server, kernel: Kernel) -> None:
     kernel.run("topic = 1")
     assert kernel.complete("%%gemini --temp")["matches"] == ["--temperature"]

@@ -394,7 +394,7 @@ def _asked(server: Any, count: int, pause: float = 0.4) -> Callable[[], bool]:
     return lambda: len(server.generate_calls) >= count and not time.sleep(pause)
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 @pytest.mark.parametrize("name", ["slow", "slow_async"])
 def test_an_interrupt_in_a_tool(two: Two, kernel: Kernel, name: str) -> None:
     kernel.run(TOOLS)
@@ -415,7 +415,7 @@ def test_an_interrupt_in_a_tool(two: Two, kernel: Kernel, name: str) -> None:
     _assert_goes_on(two, kernel)
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 def test_an_interrupt_between_pictures(two: Two, kernel: Kernel) -> None:
     two.google.set_script(Answer(text="warm"))
     kernel.run("%%gemini\nwarm up")
@@ -432,7 +432,7 @@ def test_an_interrupt_between_pictures(two: Two, kernel: Kernel) -> None:
     _assert_goes_on(two, kernel)
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 def test_an_interrupt_of_an_upload(two: Two, kernel: Kernel) -> None:
     two.google.set_script(Answer(text="warm"))
     kernel.run("%%gemini\nwarm up")
@@ -453,7 +453,7 @@ def test_an_interrupt_of_an_upload(two: Two, kernel: Kernel) -> None:
     _assert_goes_on(two, kernel)
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 def test_an_interrupt_of_a_wait_for_quota(two: Two, kernel: Kernel) -> None:
     two.configure('[limits.mine."gemini-2.5-flash"]\nrpm = 1')
     two.google.set_script(Answer(text="warm"))
@@ -466,7 +466,7 @@ def test_an_interrupt_of_a_wait_for_quota(two: Two, kernel: Kernel) -> None:
     _assert_goes_on(two, kernel)
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 def test_an_interrupt_while_a_file_is_fetched(two: Two, kernel: Kernel) -> None:
     kernel.run("%%gemini --dry-run\nwarm up")
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the request, never answers

@@ -156,7 +156,7 @@ def test_the_user_corrects_what_was_learned(lab: Lab, kernel: Kernel, command, n
     assert kernel.run("%%gemini\nhello").status == "ok" and lab.sent == 2
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 def test_a_countdown_is_shown_and_interruptible_at_once(lab: Lab, kernel: Kernel) -> None:
     lab.limit(rpm=1)
     kernel.run("%%gemini\nfirst")

@@ -414,14 +414,13 @@ def test_a_forked_child_opens_the_file_itself(store: SqliteStore) -> None:
 def _hold(number: int, barrier: Any, path: Path, seconds: float) -> None:
     if number:
         barrier.wait()
-        time.sleep(0.05)
         begin = time.monotonic()
         admitted(SqliteStore(path).reserve(plan()))
         assert 0.5 * seconds < time.monotonic() - begin < seconds + 5
         return
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("BEGIN IMMEDIATE")
-    barrier.wait()
+    barrier.wait()  # the others ask from now on
     time.sleep(seconds)
     database.execute("COMMIT")
 

@@ -802,6 +802,7 @@ def _hammer(number: int, barrier: Any, place: Place, limit: int, seconds: float)
     return found
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("count", "seconds"), [(4, 0.5), pytest.param(8, 4.0, marks=pytest.mark.slow)]
 )
@@ -822,6 +823,7 @@ def _herd(number: int, barrier: Any, place: Place, rounds: int) -> list[bool]:
     return found
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("rounds", [15, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_herd_released_together_gets_exactly_the_limit(place: Place, rounds: int) -> None:
     found = in_processes(8, _herd, place, rounds)
@@ -841,6 +843,7 @@ def _send_until_killed(place: Place, server: int) -> None:
         store.settle(taken.id, Amount(1, 3), Amount(1, 3))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("rounds", [12, pytest.param(200, marks=pytest.mark.slow)])
 def test_whatever_reached_the_server_is_counted_though_its_process_was_killed(
     place: Place, rounds: int

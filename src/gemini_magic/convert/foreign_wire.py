@@ -111,7 +111,7 @@ def gemini_body(one: Sent) -> dict[str, Any]:
 def _gemini(ask: Ask, note: Callable[[str, str], None]) -> Sent:
     from gemini_magic.backends import google_out, google_settings
 
-    google_settings.refuse(ask.request, ask.model)
+    google_settings.refuse(ask.request, ask.model, vertex=ask.backend.vertex is not None)
     asked = google_settings.asked(ask.request, ask.model)
     for notice in asked.notices:
         note("left-out", notice)

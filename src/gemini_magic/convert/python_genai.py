@@ -10,8 +10,6 @@ from gemini_magic.convert import pytext
 from gemini_magic.convert.library import Import
 from gemini_magic.convert.plan import Plan
 from gemini_magic.convert.pytext import INDENT, OWN, call, literal
-from gemini_magic.convert.steps import problem_of
-from gemini_magic.errors import GeminiMagicError
 
 NAME = "gemini"
 DEPENDENCY = "google-genai>=3.4,<4"
@@ -52,14 +50,12 @@ def settings(
     """The expression of the call's configuration; empty where there is nothing to say.
 
     ``schema`` is the expression of the JSON schema, ``declared`` that of the parameters of
-    functions whose declaration is not known.
+    functions whose declaration is not known. Raises ``GeminiMagicError`` for what the notebook's
+    cell refuses to send, too.
     """
     from gemini_magic.backends import google_settings
 
-    try:
-        google_settings.refuse(plan.request, plan.model)
-    except GeminiMagicError as problem:
-        note("differs", problem_of(problem))
+    google_settings.refuse(plan.request, plan.model, vertex=plan.backend.vertex is not None)
     asked = google_settings.asked(plan.request, plan.model)
     for notice in asked.notices:
         note("left-out", notice)
