@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gemini_magic.convert.steps import Note
@@ -43,6 +43,30 @@ class Unknown(NamedTuple):
     """A value that only a run can tell; ``source`` is its code."""
 
     source: str
+
+
+def formed(pieces: Sequence[Text | Slot]) -> str | Formed:
+    """The pieces as one value: a plain text where there is no variable."""
+    if all(isinstance(one, Text) for one in pieces):
+        return "".join(one.text for one in pieces if isinstance(one, Text))
+    return Formed(tuple(pieces))
+
+
+def added(left: Any, right: Any, source: str) -> Any:
+    """Numbers or texts joined with ``+``; variables stay variables. ``source`` is the code."""
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        return left + right
+    pieces: list[Text | Slot] = []
+    for one in (left, right):
+        if isinstance(one, str):
+            pieces.append(Text(one))
+        elif isinstance(one, Formed):
+            pieces += one.pieces
+        elif isinstance(one, Unknown):
+            pieces.append(Slot(identifier(one.source, "value")))
+        else:
+            return Unknown(source)
+    return formed(pieces)
 
 
 class Call(NamedTuple):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from gemini_magic.convert.studio.bodies import Formed, Unknown
+from gemini_magic.convert.studio.bodies import Formed, Unknown, added, formed
 from gemini_magic.convert.studio.javascript_tokens import (
     DEEPEST,
     Token,
@@ -159,7 +159,7 @@ class Reader:
         value = self._member()
         while self._sign() == "+":
             self.at += 1
-            value = _added(value, self._member())
+            value = added(value, self._member(), "+")
         if self.at < len(self.tokens):
             token = self.tokens[self.at]
             if token.kind == "name" and token.value in ("as", "satisfies"):
@@ -291,9 +291,7 @@ class Reader:
                 pieces += known.pieces
             else:
                 pieces.append(Slot(identifier(source, "value")))
-        if all(isinstance(one, Text) for one in pieces):
-            return "".join(one.text for one in pieces if isinstance(one, Text))
-        return Formed(tuple(pieces))
+        return formed(pieces)
 
     def _object(self) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -408,25 +406,6 @@ def _number(text: str) -> int | float:
         return int(plain, 0) if plain.isdigit() or plain[:2].lower() == "0x" else float(plain)
     except ValueError:
         return 0
-
-
-def _added(left: Any, right: Any) -> Any:
-    """Texts joined with ``+``; variables stay variables."""
-    pieces: list[Text | Slot] = []
-    for one in (left, right):
-        if isinstance(one, str):
-            pieces.append(Text(one))
-        elif isinstance(one, Formed):
-            pieces += one.pieces
-        elif isinstance(one, Unknown):
-            pieces.append(Slot(identifier(one.source, "value")))
-        elif isinstance(one, int | float) and isinstance(left, int | float):
-            return left + right if isinstance(right, int | float) else Unknown("+")
-        else:
-            return Unknown("+")
-    if all(isinstance(one, Text) for one in pieces):
-        return "".join(one.text for one in pieces if isinstance(one, Text))
-    return Formed(tuple(pieces))
 
 
 def _indexed(value: Any, index: Any) -> Any:

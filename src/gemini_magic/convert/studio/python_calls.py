@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gemini_magic.convert.studio import values
-from gemini_magic.convert.studio.bodies import Call, Formed, Held, Unknown, get
+from gemini_magic.convert.studio.bodies import Call, Formed, Held, Unknown, added, formed, get
 from gemini_magic.convert.studio.naming import identifier
 from gemini_magic.convert.studio.pieces import Missing, Slot, Text
 
@@ -168,7 +168,10 @@ class _Walker:
         if isinstance(node, ast.JoinedStr):
             return self._formed(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            return _added(self._value(node.left), self._value(node.right), ast.unparse(node))
+            left, right = self._value(node.left), self._value(node.right)
+            if isinstance(left, list) and isinstance(right, list):
+                return [*left, *right]
+            return added(left, right, ast.unparse(node))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             value = self._value(node.operand)
             return -value if isinstance(value, int | float) else Unknown(ast.unparse(node))
@@ -232,7 +235,7 @@ class _Walker:
                 pieces += value.pieces
             else:
                 pieces.append(Slot(identifier(ast.unparse(one.value), "value")))
-        return _settled(pieces)
+        return formed(pieces)
 
     # --- calls ---
 
@@ -368,30 +371,6 @@ def _uploaded(words: list[Any], given: Mapping[str, Any]) -> Any:
 def _key(value: Any) -> str:
     """A dict's key; an enum's member is its own name."""
     return value.name.rpartition(".")[2] if isinstance(value, Module) else str(value)
-
-
-def _added(left: Any, right: Any, source: str) -> Any:
-    if isinstance(left, list) and isinstance(right, list):
-        return [*left, *right]
-    if isinstance(left, int | float) and isinstance(right, int | float):
-        return left + right
-    pieces: list[Text | Slot] = []
-    for one in (left, right):
-        if isinstance(one, str):
-            pieces.append(Text(one))
-        elif isinstance(one, Formed):
-            pieces += one.pieces
-        elif isinstance(one, Unknown):
-            pieces.append(Slot(identifier(one.source, "value")))
-        else:
-            return Unknown(source)
-    return _settled(pieces)
-
-
-def _settled(pieces: list[Text | Slot]) -> Any:
-    if all(isinstance(one, Text) for one in pieces):
-        return "".join(one.text for one in pieces if isinstance(one, Text))
-    return Formed(tuple(pieces))
 
 
 def settled(value: Any) -> Any:
