@@ -10,9 +10,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from gemini_magic.cli.export import context_of
 from gemini_magic.convert.exported import Exported
@@ -224,3 +226,22 @@ def ruff_complaints(text: str) -> str:
 
 def as_json(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False)
+
+
+def asking(
+    cells: list[str],
+    gemini: bool,
+    google: GoogleServer,
+    openai: OpenAIServer,
+    configure: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[str]:
+    """The cells with their models' names, once both servers are configured; one is the default."""
+    model, another = (
+        (f"gem:{GEMINI}", "gem:gemini-2.5-pro") if gemini
+        else (f"oai:{GPT}", "oai:gpt-5-mini")
+    )  # fmt: skip
+    configure(setting(google, openai, model))
+    monkeypatch.setenv("GEM_KEY", google.key)
+    monkeypatch.setenv("OAI_KEY", openai.key)
+    return [cell.replace("MODEL", another).replace("OTHER", model) for cell in cells]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.convert.abroad import compared, difference, exported, ran, run
 from tests.convert.fixtures import ANSWERS, AT_ONCE, GEMINI_ONLY, NOTEBOOKS, OPENAI_ONLY, PNG
-from tests.convert.lab import GEMINI, GPT, bodies, setting
+from tests.convert.lab import asking, bodies
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow]
 
@@ -45,14 +45,7 @@ def test_the_requests_are_the_notebooks(
     shared_kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     google, openai = google_server(), openai_server()
-    model, another = (
-        (f"gem:{GEMINI}", "gem:gemini-2.5-pro") if wire == "gemini"
-        else (f"oai:{GPT}", "oai:gpt-5-mini")
-    )  # fmt: skip
-    cells = [cell.replace("MODEL", another).replace("OTHER", model) for cell in cells]
-    configure(setting(google, openai, model))
-    monkeypatch.setenv("GEM_KEY", google.key)
-    monkeypatch.setenv("OAI_KEY", openai.key)
+    cells = asking(cells, wire == "gemini", google, openai, configure, monkeypatch)
     Path("photo.png").write_bytes(PNG)
     Path("notes.txt").write_text("Some notes\nin lines", "utf-8")
     servers = (google, openai)

@@ -16,15 +16,13 @@ from tests.convert.fixtures import (
     UNTIDY,
 )
 from tests.convert.lab import (
-    GEMINI,
-    GPT,
     as_json,
+    asking,
     bodies,
     ruff_complaints,
     run_notebook,
     run_script,
     script_of,
-    setting,
 )
 
 pytestmark = pytest.mark.kernel
@@ -45,14 +43,7 @@ def test_the_requests_are_the_notebooks(
     shared_kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     google, openai = google_server(), openai_server()
-    model, another = (
-        (f"gem:{GEMINI}", "gem:gemini-2.5-pro") if target == "python-genai"
-        else (f"oai:{GPT}", "oai:gpt-5-mini")
-    )  # fmt: skip
-    cells = [cell.replace("MODEL", another).replace("OTHER", model) for cell in cells]
-    configure(setting(google, openai, model))
-    monkeypatch.setenv("GEM_KEY", google.key)
-    monkeypatch.setenv("OAI_KEY", openai.key)
+    cells = asking(cells, target == "python-genai", google, openai, configure, monkeypatch)
     work = Path.cwd()
     other = tmp_path / "elsewhere"
     other.mkdir()
