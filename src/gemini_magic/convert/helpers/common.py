@@ -87,7 +87,7 @@ class Reply:
 
 
 def saved(reply: Reply, stem: str) -> Reply:
-    """Write the pictures and sounds of an answer into files: STEM_1.png, STEM_2.wav, ..."""
+    """Write the pictures and sounds of an answer into files: STEM_1.png, STEM_2.wav."""
     for one in reply.media:
         number = SAVED[stem] = SAVED.get(stem, 0) + 1
         ending = mimetypes.guess_extension(one.mime_type) or ".bin"
@@ -178,7 +178,7 @@ def picture_of(value: Any) -> Media:
 
 
 def picture_type(data: bytes) -> str:
-    """The type of a picture, film or document by its first bytes; empty for what is none."""
+    """The type of a picture, film or document by its first bytes, else empty."""
     heads = {
         b"\x89PNG": "image/png",
         b"\xff\xd8\xff": "image/jpeg",
@@ -284,7 +284,7 @@ def repaired(
     kind: Any,
     history: list[Any] | None = None,
 ) -> Reply:
-    """Ask, and once more where the answer does not fit; ``ask`` gets a prompt and a history."""
+    """Ask, again if the answer does not fit; ``ask`` gets a prompt and a history."""
     before = history or []
     turns = [*before]
     reply = ask(prompt, turns)
@@ -292,8 +292,8 @@ def repaired(
         reply = parsed(reply, kind)
     except ValueError as error:
         correction = (
-            f"Your answer does not fit the JSON schema: {misfit(error)}. Give the whole "
-            "answer again, corrected, as JSON that fits the schema, and nothing else."
+            f"Your answer does not fit the JSON schema: {misfit(error)}. Give the whole"
+            " answer again, corrected, as JSON that fits the schema, and nothing else."
         )
         later = [*turns]
         reply = parsed(ask(correction, later), kind)
@@ -439,7 +439,7 @@ def fitting(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str
 
 
 def awaited(value: Any) -> Any:
-    """The end of what an async function began, whether or not a loop is running here."""
+    """The end of what an async function began, whether or not a loop runs here."""
     import asyncio
 
     async def wait() -> Any:
@@ -479,7 +479,7 @@ def plain(value: Any) -> Any:
 
 
 def modern(kind: Any) -> Any:
-    """A type with each TypedDict of ``typing`` as pydantic reads it before Python 3.12."""
+    """A type whose TypedDicts are those that pydantic reads before Python 3.12."""
     if typing.is_typeddict(kind) and type(kind).__module__ == "typing":
         import typing_extensions
 
@@ -523,7 +523,7 @@ def shell(command: str) -> list[str]:
 
 
 def show(value: Any) -> Any:
-    """Print a value as a notebook shows the last one of a cell; an answer was printed already."""
+    """Print a value as a notebook shows a cell's last; an answer was printed before."""
     if value is not None and not isinstance(value, Reply):
         print(value.to_string() if hasattr(value, "to_string") else repr(value))
     return value

@@ -45,7 +45,7 @@ def ask_gemini_with_functions(
     hops: int = 8,
     seconds: float | None = None,
 ) -> Reply:
-    """Ask, call the functions that the model wants called, and ask again with their results."""
+    """Ask, call the functions that the model wants, and ask with their results."""
     exchanged = [types.Content(role="user", parts=gemini_parts(prompt))]
     before = history or []
     for hop in range(hops + 1):

@@ -36,8 +36,8 @@ def ask_openai(
 ) -> Reply:
     """Ask, print the answer as it comes, and add both to the history.
 
-    ``settings`` are further arguments of ``client.chat.completions.create``; ``instructions`` are
-    messages that go before the history.
+    ``settings`` are further arguments of ``client.chat.completions.create``;
+    ``instructions`` are messages that go before the history.
     """
     question = {"role": "user", "content": openai_content(prompt)}
     reply = Reply()
@@ -63,7 +63,7 @@ def ask_openai_with_functions(
     hops: int = 8,
     seconds: float | None = None,
 ) -> Reply:
-    """Ask, call the functions that the model wants called, and ask again with their results."""
+    """Ask, call the functions that the model wants, and ask with their results."""
     exchanged: list[Message] = [{"role": "user", "content": openai_content(prompt)}]
     before = [*(instructions or []), *(history or [])]
     for hop in range(hops + 1):
@@ -103,7 +103,7 @@ def draw_openai(
     instructions: str = "",
     history: list[Media] | None = None,
 ) -> Reply:
-    """Ask for pictures: those of the prompt, else the newest of the history, are edited."""
+    """Ask for pictures: those of the prompt, else the history's newest, are edited."""
     parts = [prompt] if isinstance(prompt, str) else prompt
     words = "".join(one for one in parts if isinstance(one, str)).strip()
     given = [one for one in parts if not isinstance(one, str)] or (history or [])[-1:]

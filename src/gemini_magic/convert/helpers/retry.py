@@ -1,4 +1,4 @@
-"""Helpers of scripts that ask again: what passes by itself is waited for, and nothing else."""
+"""Helpers of scripts that ask again: what passes by itself is waited for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tenacity
 
 
 def retried(ask: Callable[..., Iterable[Any]]) -> Callable[..., Iterator[Any]]:
-    """A function that asks for a stream again, until the first piece of an answer is there."""
+    """A function that asks again for a stream, until the first piece of it is there."""
 
     @functools.wraps(ask)
     def asked(*words: Any, **settings: Any) -> Iterator[Any]:
