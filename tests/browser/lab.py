@@ -53,6 +53,8 @@ class Lab:
         names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR",
                  "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")  # fmt: skip
         env |= {name: str(folder / name.lower()) for name in names}
+        if "JUPYTER_PATH" in os.environ:  # where a build of the Lab extension under work is
+            env["JUPYTER_PATH"] = os.environ["JUPYTER_PATH"]
         env |= {
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
             "GEMINI_MAGIC_HOME": str(self.home),

@@ -1,0 +1,5 @@
+/** The ways in and out: export, import, migration, and the guard on save. */
+
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+
+export const documents: JupyterFrontEndPlugin<unknown>[] = [];

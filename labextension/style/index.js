@@ -1,0 +1,4 @@
+import './base.css';
+import './editor.css';
+import './quota.css';
+import './documents.css';
