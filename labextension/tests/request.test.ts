@@ -35,7 +35,11 @@ describe('ask', () => {
     const refused = server(409, '{"message": "It is there.", "next": "Take another name."}');
     const error: unknown = await ask('backends', {}, undefined, refused).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(Refused);
-    expect(error).toMatchObject({ message: 'It is there.', next: 'Take another name.', status: 409 });
+    expect(error).toMatchObject({
+      message: 'It is there.',
+      next: 'Take another name.',
+      status: 409
+    });
   });
 
   it('survives an error page that is no JSON', async () => {
