@@ -7,14 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from gemini_magic.cli import main
+from tests.convert.migrate.cases import BEGIN, CASES
 from tests.convert.migrate.test_notebook import SETUP, cell, text_of
 
 OLD = "import google.generativeai as genai\ngenai.configure(api_key='k')\n"
+KEY = "AIza" + "SyD3kQ9xTb7Lm2Vw8Rz5Np1Hc6Jf4Gs0Ya"
 ASKS = OLD + "print(genai.GenerativeModel('m').generate_content('x').text)\n"
 
 
@@ -202,3 +206,51 @@ def test_a_model_of_another_file(capsys: pytest.CaptureFixture[str]) -> None:
     main(["migrate", "llm.py", "main.py", "--write"])
     assert "2 of 2 files changed" in capsys.readouterr().err
     assert "client.models.generate_content(contents='x', **llm.model)" in path.read_text()
+
+
+def test_keys_and_retired_models_are_told_and_no_key_is_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = ASKS.replace("'k'", f"'{KEY}'").replace("'m'", "'models/gemini-1.5-pro'")
+    path = written("a.py", text)
+    for words in ((), ("--report", "json"), ("--check",)):
+        with suppress(SystemExit):
+            main(["migrate", "a.py", *words])
+        told = capsys.readouterr()
+        assert KEY not in told.out + told.err
+        if words != ("--check",):
+            assert "[GEMINI_API_KEY]" in told.out
+        assert "gemini-1.5-pro is retired" in told.out + told.err
+        assert "into the environment as GEMINI_API_KEY" in told.out + told.err
+    main(["migrate", "a.py", "--write"])
+    made = path.read_text("utf-8")
+    assert KEY in made and "models/gemini-1.5-pro" in made, "the requests are the same"
+
+
+def test_one_of_100_megabytes(capsys: pytest.CaptureFixture[str]) -> None:
+    path = written("a.py", OLD)
+    os.truncate(path, 100_000_000)
+    assert "100 MB" in failure(capsys, "a.py", "--write")
+    assert path.stat().st_size == 100_000_000 and os.listdir() == ["a.py"]
+
+
+@pytest.mark.alone
+def test_sixty_files_take_no_time() -> None:
+    """Of 150 lines each, full of the old SDK. They take two seconds here."""
+    programs = [text for text in CASES.values() if text.startswith(BEGIN) and "try:" not in text]
+    for number in range(60):
+        lines, at = BEGIN.splitlines(), number
+        while len(lines) < 150:
+            body = programs[at % len(programs)].removeprefix(BEGIN).splitlines()
+            lines += [
+                f"def part_{len(lines)}():",
+                *(f"    {line}" for line in body),
+                "    pass",
+                "",
+            ]
+            at += 7
+        written(f"src/part_{number}.py", "\n".join(lines) + "\n")
+    began = time.process_time()
+    main(["migrate", "src", "--write"])
+    assert time.process_time() - began < 20  # other machines are slower, and this one may be busy
+    assert all("generativeai" not in path.read_text("utf-8") for path in Path("src").iterdir())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gemini_magic.convert.frozen import frozen, request_of
 from gemini_magic.convert.notebook_file import Cell, notebook_of
+from gemini_magic.engine.run import Origin
 from gemini_magic.engine.runlog import RunLog
 from gemini_magic.types import (
     Message,
@@ -33,7 +34,7 @@ TARGET = Target("gem", "gemini-2.5-flash")
 def log_of(folder: Path, *replies: Reply) -> Any:
     log = RunLog(folder / "runs.db")
     for reply in replies:
-        log.add(reply, "t" * 64)
+        log.add(reply, Origin("t" * 64))
 
     def find(request: str) -> Any:
         found = log.find(request)

@@ -17,6 +17,7 @@ import pytest
 from gemini_magic import paths
 from gemini_magic.convert import node_text
 from gemini_magic.convert.exported import Exported
+from gemini_magic.engine.run import Origin
 from gemini_magic.engine.runlog import RunLog
 from gemini_magic.types import Message, Part, Reply, Request, Target, digest
 from tests.convert import abroad
@@ -138,7 +139,7 @@ def test_a_chat_goes_on_from_what_was_recorded(place: Place, target: str, wire: 
     said = (("user", "One"), ("model", "then"), ("user", "Two"))
     request = Request(tuple(Message(role, (Part(text=text),)) for role, text in said))  # type: ignore[arg-type]
     reply = Reply.saying("first", request=request, target=Target(backend, model))
-    RunLog(paths.state_dir() / "runs.db").add(reply, digest("Two"))
+    RunLog(paths.state_dir() / "runs.db").add(reply, Origin(digest("Two")))
     told = {
         "request": request.digest,
         "template": digest("Two"),

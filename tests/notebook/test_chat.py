@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_magic.errors import UsageError
-from gemini_magic.notebook.chat import Conversation, Conversations, Place
+from gemini_magic.notebook.chat import Conversation, Conversations, Place, Turn
 from gemini_magic.types import Message, Part, Reply
 
 
@@ -24,7 +24,7 @@ def heard(chat: Conversation, place: Place | None = None) -> list[str]:
     return [message.text for message in chat.history(place)]
 
 
-A, B, C = ("a", 0), ("b", 0), ("c", 0)
+A, B, C, D = ("a", 0), ("b", 0), ("c", 0), ("d", 0)
 
 
 @pytest.fixture
@@ -130,3 +130,70 @@ def test_conversations_by_name() -> None:
     assert [chat.name for chat in chats] == ["other"]
     with pytest.raises(UsageError):
         chats.forget("Plan")
+
+
+def stored(cell: str, text: str, answer: str | None = "", template: str = "") -> Turn:
+    """A turn of an import; ``None`` for one that was never answered."""
+    said = f"re {text}" if answer == "" else answer
+    reply = None
+    if said is not None:
+        reply = Reply(said, exchanged=(Message("model", (Part(text=said),)),))
+    return Turn((cell, 0), question(text), reply, template=template or text)
+
+
+@pytest.fixture
+def kept() -> Conversation:
+    chat = Conversation("kept")
+    chat.begin([stored("a", "1"), stored("b", "2", None), stored("c", "3"), stored("d", "4", None)])
+    return chat
+
+
+def test_stored_turns_are_history_and_keep_the_places_of_their_cells(kept: Conversation) -> None:
+    assert heard(kept) == ["1", "re 1", "3", "re 3"]
+    assert heard(kept, D) == heard(kept, ("new", 0)) == heard(kept)
+    assert heard(kept, B) == ["1", "re 1"]
+    assert say(kept, B, "2") == 1, "of the later ones, one has an answer"
+    assert heard(kept) == ["1", "re 1", "2", "re 2"]
+    assert say(kept, ("new", 0), "5") == 0 and heard(kept)[-2:] == ["5", "re 5"]
+    say(kept, D, "4")
+    assert heard(kept) == ["1", "re 1", "2", "re 2", "4", "re 4"]
+    for _ in range(3):
+        kept.undo()
+    assert heard(kept) == ["1", "re 1", "3", "re 3"]
+
+
+def test_a_cell_with_an_id_of_its_own_is_no_stored_turn(kept: Conversation) -> None:
+    assert kept.place_of(("other-id_1", 0), "1") == ("other-id_1", 0)
+    assert kept.place_of(A, "what it says now") == A
+
+
+def test_without_ids_stored_turns_are_found_by_what_their_cells_say(kept: Conversation) -> None:
+    for text in "1234":
+        place = kept.place_of(None, text)
+        say(kept, place, text)
+    assert heard(kept) == [word for text in "1234" for word in (text, f"re {text}")]
+    assert kept.place_of(None, "1") is None, "a second run is a new turn"
+    assert kept.place_of(None, "unheard of") is None
+
+
+def test_addresses_of_an_editor_are_no_ids_of_the_file() -> None:
+    chat = Conversation("x")
+    chat.begin([stored("a", "same"), stored("b", "same"), stored("c", "end")])
+    first, second, new = ((f"vscode-notebook-cell:/x.ipynb#W{number}", 0) for number in range(3))
+    for wanted, place in (((A), first), (A, first), (B, second), (B, second)):
+        found = chat.place_of(place, "same")
+        assert found == wanted
+        say(chat, found, "same")
+    assert chat.place_of(new, "more") == new
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=6), st.booleans())
+def test_stored_turns_run_from_the_top_are_what_was_asked(texts: list[str], ids: bool) -> None:
+    chat = Conversation("x")
+    chat.begin([stored(f"{number}", text) for number, text in enumerate(texts)])
+    for number, text in enumerate(texts):
+        place = chat.place_of((f"{number}", 0) if ids else None, text)
+        before = [word for one in texts[:number] for word in (one, f"re {one}")]
+        assert heard(chat, place) == before
+        say(chat, place, text)
+    assert len(chat.turns) == len(texts)

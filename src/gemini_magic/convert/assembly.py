@@ -52,9 +52,9 @@ def assembled(
     retry: bool,
 ) -> str:
     """The text of a script. ``packages`` are what the notebook installs itself, by name."""
-    helpers = closure(asking.helpers, names.attributes)
+    helpers = closure(asking.helpers, names.read)
     if retry and asking.clients:
-        helpers = asking_again(helpers, names.attributes)
+        helpers = asking_again(helpers, names.read)
         asking.dependencies.add("tenacity>=9")
     imports = asking.imports | {one for helper in helpers for one in helper.imports}
     called = _called(imports, helpers, asking, names)

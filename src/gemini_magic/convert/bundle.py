@@ -81,6 +81,7 @@ def bundle(
     *,
     targets: Sequence[str] = TARGETS,
     lift_keys: bool = False,
+    read_notebook: Callable[[Path], Notebook] = read_file,
 ) -> Bundle:
     """The notebooks in these files as one bundle.
 
@@ -89,7 +90,8 @@ def bundle(
     """
     packer = _Packer(options, lift_keys)
     for path in paths:
-        packer.add(path, context_of(path.absolute().parent), targets)
+        context = context_of(path.absolute().parent)
+        packer.add(path, read_notebook(path), context, targets)
     return packer.bundle()
 
 
@@ -104,8 +106,7 @@ class _Packer:
         self._key_names: dict[str, None] = {}
         self._lifted: dict[str, None] = {}
 
-    def add(self, path: Path, context: Context, targets: Sequence[str]) -> None:
-        notebook = read_file(path)
+    def add(self, path: Path, notebook: Notebook, context: Context, targets: Sequence[str]) -> None:
         self._key_names |= dict.fromkeys(key_names(context))
         if self._lift_keys:
             from gemini_magic.convert.lifting import lift
@@ -152,7 +153,7 @@ class _Packer:
             path = context.folder / name
             inside = path.resolve().is_relative_to(context.folder.resolve())
             plain = not Path(name).is_absolute() and ".." not in Path(name).parts
-            if inside and plain and path.stat().st_size <= _LARGEST:
+            if inside and plain and context.may_read(path) and path.stat().st_size <= _LARGEST:
                 kept = Path(name).as_posix()
                 if self._files.setdefault(kept, data := path.read_bytes()) != data:
                     raise UsageError(

@@ -143,7 +143,7 @@ def may_replace(files: Mapping[Path, bytes], face: Face) -> None:
     more = f" and {len(there) - 1} more are" if len(there) > 1 else " is"
     what = f"{there[0]}{more} there already"
     if face.ask is None or not face.ask(f"{what}. Replace?"):
-        raise UsageError(f"{what}; nothing was written.", "Add --force.")
+        raise writing.InTheWay(f"{what}; nothing was written.", "Add --force.")
 
 
 def _compare(made: Sequence[Made], arguments: argparse.Namespace, face: Face) -> None:

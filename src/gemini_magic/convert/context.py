@@ -21,7 +21,8 @@ class Context(NamedTuple):
     whatever is wrong. ``transform`` rewrites our magics, called ``magic``, in a cell's lines.
     ``folder`` is where the notebook is. ``runs(request)`` is the log's document of the newest run
     of the request with this SHA-256: what ``sent`` it, ``backend``, ``model`` and the answer's
-    ``parts``; None where there is none.
+    ``parts``; None where there is none. ``may_read`` says of a file that a prompt names whether its
+    content may get into what is written: a server reads but its own.
     """
 
     config: Config
@@ -32,3 +33,4 @@ class Context(NamedTuple):
     folder: Path
     magic: str = "gemini"
     runs: Callable[[str], Mapping[str, Any] | None] | None = None
+    may_read: Callable[[Path], bool] = lambda _: True

@@ -9,6 +9,7 @@ from gemini_magic.convert.names import Names, loaded_names
 from gemini_magic.convert.notebook_file import Cell, Notebook
 from gemini_magic.convert.reading import Transform, read
 from gemini_magic.convert.steps import Code, Prompt, Reading
+from gemini_magic.errors import UsageError
 from gemini_magic.template import placeholders
 
 
@@ -45,6 +46,18 @@ def excerpt(
             kept.add(number)
             needed = (needed - bound) | _needs(cells[number], transform, magic)
     return Notebook(name, tuple(cells[number] for number in sorted(kept)))
+
+
+def one_prompt(notebook: Notebook, cell_id: str, transform: Transform, magic: str) -> Notebook:
+    """The prompt of one cell, and what it needs of the cells above it.
+
+    Raises ``UsageError`` if there is no such cell, or no prompt in it.
+    """
+    for number, cell in enumerate(notebook.cells):
+        if cell.id == cell_id and prompts_of(cell, transform, magic):
+            cells = notebook.cells[: number + 1]
+            return excerpt(cells, transform, magic, notebook.name, filled=False)
+    raise UsageError("there is no prompt in that cell.", f"A prompt starts with %%{magic}.")
 
 
 def _read(cells: Sequence[Cell], transform: Transform, magic: str) -> Reading:

@@ -251,7 +251,7 @@ class _Writer:
 
         text = filled(plan.segments)
         parts = [part for given in plan.given
-                 for part in parts_of(given, self._context.folder, self._note)]  # fmt: skip
+                 for part in parts_of(given, self._context, self._note)]  # fmt: skip
         parts += [Part(text=text)] if text or not parts else []
         for option in planning.OWN_WORK:
             if plan.cell.get(option) is not None:

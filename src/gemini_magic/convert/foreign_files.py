@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from gemini_magic.convert.context import Context
 from gemini_magic.convert.plan import Given
 from gemini_magic.errors import GeminiMagicError
 from gemini_magic.types import Part
@@ -13,21 +14,23 @@ from gemini_magic.types import Part
 _MOST = 14_000_000
 
 
-def parts_of(given: Given, folder: Path, note: Callable[[str, str], None]) -> tuple[Part, ...]:
-    """What ``--image`` or ``--file`` names; none where that cannot be told now, with a note.
-
-    ``folder`` is where the notebook is.
-    """
+def parts_of(given: Given, context: Context, note: Callable[[str, str], None]) -> tuple[Part, ...]:
+    """What ``--image`` or ``--file`` names; none where that cannot be told now, with a note."""
     from gemini_magic.parts_given import given_parts
 
     if given.kind not in ("path", "uri"):
         note("left-out", f"{given.text} is fetched or made by Python (--freeze keeps it)")
         return ()
     uri = given.kind == "uri"
-    named = given.text if uri else str((folder / given.text).expanduser())
     try:
+        named = given.text
+        if not uri:
+            path = (context.folder / given.text).expanduser()
+            if not context.may_read(path):
+                raise LookupError
+            named = str(path)
         return tuple(map(_held, given_parts("file", named, _refuse)))
-    except (GeminiMagicError, LookupError, OSError):
+    except (GeminiMagicError, LookupError, OSError, RuntimeError):
         note("left-out", f"{given.text} could not be read when this was exported")
         return ()
 

@@ -58,9 +58,7 @@ def helpers() -> Mapping[str, Helper]:
         own = {name for node in tree.body for name in _defined(node)}
         for node in tree.body:
             for name in _defined(node):
-                used = {
-                    one.id for one in ast.walk(node) if isinstance(one, ast.Name) and one.id != name
-                }
+                used = _loaded(node) - {name}
                 shared = {
                     one for one in used & set(imports) if imports[one].module.startswith(_OURS)
                 }
@@ -71,18 +69,37 @@ def helpers() -> Mapping[str, Helper]:
 
 
 def lean(helper: Helper, wanted: Set[str]) -> Helper:
-    """The helper without the lines that are there for fields of answers that nobody reads."""
-    if not _OPTIONAL.search(helper.source):
+    """The helper without what is there for fields and properties of answers that nobody reads."""
+    tree = ast.parse(helper.source)
+    unread = [
+        range(one.lineno - 3, one.end_lineno or 0)  # from the empty line above the decorator
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for one in node.body
+        if isinstance(one, ast.FunctionDef) and _is_property(one) and one.name not in wanted
+    ]
+    if not unread and not _OPTIONAL.search(helper.source):
         return helper
     lines = [
         _OPTIONAL.sub("", line)
-        for line in helper.source.split("\n")
-        if not (found := _OPTIONAL.search(line)) or found[1] in wanted
+        for number, line in enumerate(helper.source.split("\n"))
+        if not any(number in lines for lines in unread)
+        and (not (found := _OPTIONAL.search(line)) or found[1] in wanted)
     ]
     source = "\n".join(lines)
-    left = {one.id for one in ast.walk(ast.parse(source)) if isinstance(one, ast.Name)}
+    left = _loaded(ast.parse(source))
     imports = frozenset(one for one in helper.imports if one.known_as in left)
     return Helper(helper.name, source, helper.uses & left, imports)
+
+
+def _is_property(node: ast.FunctionDef) -> bool:
+    return any(isinstance(one, ast.Name) and one.id == "property" for one in node.decorator_list)
+
+
+def _loaded(tree: ast.AST) -> set[str]:
+    """The names that are read; a field of a class may be called as a function is."""
+    names = (one for one in ast.walk(tree) if isinstance(one, ast.Name))
+    return {one.id for one in names if isinstance(one.ctx, ast.Load)}
 
 
 def asking_again(found: Iterable[Helper], wanted: Set[str]) -> list[Helper]:
@@ -102,14 +119,29 @@ def asking_again(found: Iterable[Helper], wanted: Set[str]) -> list[Helper]:
 def closure(names: Iterable[str], wanted: Set[str] = frozenset()) -> list[Helper]:
     """These helpers and all that they use, in the order in which they have to stand.
 
-    ``wanted`` are the fields of answers that the notebook reads, beside those that all have.
+    ``wanted`` are the fields and properties of answers that the notebook reads, beside those that
+    all have; what helpers read of an answer is added.
     """
+    read = set(wanted)
+    while True:
+        needed = _reached(names, read)
+        more = {attr for helper in needed for attr in _attributes(helper.source)} - read
+        if not more:
+            return needed
+        read |= more
+
+
+def _reached(names: Iterable[str], read: Set[str]) -> list[Helper]:
     todo, needed = list(names), set[str]()
     while todo:
         if (name := todo.pop()) not in needed:
             needed.add(name)
-            todo += lean(helpers()[name], wanted).uses
-    return [lean(helper, wanted) for name, helper in helpers().items() if name in needed]
+            todo += lean(helpers()[name], read).uses
+    return [lean(helper, read) for name, helper in helpers().items() if name in needed]
+
+
+def _attributes(source: str) -> set[str]:
+    return {one.attr for one in ast.walk(ast.parse(source)) if isinstance(one, ast.Attribute)}
 
 
 def renamed(source: str, names: Mapping[str, str]) -> str:

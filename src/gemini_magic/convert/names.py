@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import keyword
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -28,6 +29,8 @@ _TEXT_METHODS = frozenset(
 _KEEPING = frozenset({"sorted", "list", "tuple", "set", "sum", "min", "max", "reversed",
                       "enumerate", "zip", "dict"})  # fmt: skip
 _TEXT_TYPES = frozenset({"str", "int", "float", "bool"})
+#: What may be read of an object though no syntax tree tells: in shells, formats and ``getattr``.
+_PERHAPS_READ = re.compile(r"\.\s*([^\W\d]\w*)|([\"'])([^\W\d]\w*)\2")
 
 
 class Names:
@@ -40,6 +43,7 @@ class Names:
         self.prompted: set[str] = set()
         self.imported: set[str] = set()
         self.attributes: set[str] = set()
+        self._perhaps_read: set[str] = set()
         self.replies: set[str] = set()
         self._stars = False
         self._values: dict[str, list[ast.expr | bool]] = {}
@@ -49,6 +53,11 @@ class Names:
         for step in reading.steps:
             if isinstance(step.what, Code):
                 self._look(step.what)
+
+    @property
+    def read(self) -> set[str]:
+        """All that may be read of an object, and much that is not."""
+        return self.attributes | self._perhaps_read
 
     def taken(self) -> set[str]:
         """All names that code of ours must not use for something else."""
@@ -100,6 +109,8 @@ class Names:
                 if isinstance(found, ast.AST) and _is_reply(found):
                     self.replies.add(name)
                 self._values.setdefault(name, []).append(found)
+        found_words = _PERHAPS_READ.findall(code.source)
+        self._perhaps_read |= {word for row in found_words for word in (row[0], row[2]) if word}
         for embedded in code.embedded:
             if isinstance(embedded.meaning, Shell) and embedded.meaning.out:
                 self.bound.setdefault(embedded.meaning.out, set()).add("code")

@@ -64,16 +64,17 @@ def places(paths: Sequence[Path], output: str | None, target: str) -> list[Path 
 
 def _places(paths: Sequence[Path], output: str | None, suffix: str) -> list[Path]:
     if output is None:
-        return [path.with_name(_named(path, suffix)) for path in paths]
+        return [path.with_name(script_name(path, suffix)) for path in paths]
     target = Path(output)
     if target.is_dir() or output.endswith(("/", os.sep)) or len(paths) > 1:
         if target.exists() and not target.is_dir():
             raise UsageError(f"{output} is a file, and {len(paths)} scripts need a folder.")
-        return [target / _named(path, suffix) for path in paths]
+        return [target / script_name(path, suffix) for path in paths]
     return [target]
 
 
-def _named(path: Path, suffix: str) -> str:
+def script_name(path: Path, suffix: str) -> str:
+    """What the script of a notebook's file is called."""
     return f"{script_stem(path.stem, suffix)}{suffix}"
 
 

@@ -6,7 +6,6 @@ import ast
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from gemini_magic import template
@@ -154,7 +153,7 @@ def _plan(
             note("differs", f"a file of {size / 1e6:.0f} MB is sent in the request, not uploaded")
 
     given = tuple(
-        _given(text, context.folder, names, large)
+        _given(text, context, names, large)
         for option in ("image", "file")
         for text in _texts(cell.get(option))
     )
@@ -168,7 +167,7 @@ def _texts(given: Any) -> tuple[str, ...]:
     return given if isinstance(given, tuple) else ()
 
 
-def _given(text: str, folder: Path, names: Names, large: Callable[[int], None]) -> Given:
+def _given(text: str, context: Context, names: Names, large: Callable[[int], None]) -> Given:
     """What an option names; ``large`` is told the bytes of a file that is not held in memory."""
     from gemini_magic import parts_given
     from gemini_magic.parts_file import part_of_file
@@ -180,10 +179,10 @@ def _given(text: str, folder: Path, names: Names, large: Callable[[int], None]) 
         if part is not None:
             return Given("uri", text, part.mime_type or "")
         return Given("address", text)
-    path = (folder / text).expanduser()
     try:
-        is_file = path.is_file()
-    except (OSError, ValueError):
+        path = (context.folder / text).expanduser()
+        is_file = context.may_read(path) and path.is_file()
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: there is no such user
         is_file = False
     if is_file:
         try:

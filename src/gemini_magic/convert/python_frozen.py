@@ -77,8 +77,17 @@ class Recorded:
             system=None if request.system is None else (request.system,),
             uses=tuple(uses),
             schema_known=True,
-            sent=tuple(map(_held, last.parts)),
+            sent=tuple(map(self._held, last.parts)),
         )
+
+    def _held(self, part: Part) -> Part:
+        """A part whose bytes are in memory. Raises ``OSError``."""
+        if part.file is None:
+            return part
+        path = Path(part.file.path)
+        if not self._context.may_read(path):
+            raise PermissionError(f"{path.name} is none of this server's files")
+        return Part(data=path.read_bytes(), mime_type=part.mime_type, name=part.name)
 
 
 def _settled(plan: Plan, sent: Frozen) -> Request:
@@ -88,13 +97,6 @@ def _settled(plan: Plan, sent: Frozen) -> Request:
         messages=plan.request.messages,
         system=None if sent.request.system is None else "?",
     )
-
-
-def _held(part: Part) -> Part:
-    """A part whose bytes are in memory. Raises ``OSError``."""
-    if part.file is None:
-        return part
-    return Part(data=Path(part.file.path).read_bytes(), mime_type=part.mime_type, name=part.name)
 
 
 def media(part: Part, helpers: set[str], files: dict[str, bytes]) -> str:

@@ -208,7 +208,7 @@ class _Reader:
         source = f"%{self._magic} {name} {rest}".rstrip()
         if name == "use" and rest:
             self._used = rest.split()[0]
-        elif name in ("chat",) and rest:
+        elif name == "chat" and rest and not rest.startswith("load "):  # the script asks it all
             self._note("command", f"what {source} does to the conversation is not exported")
         return Nothing(source)
 

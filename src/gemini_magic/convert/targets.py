@@ -20,6 +20,15 @@ SUFFIXES = {
     "curl": ".sh",
     "aistudio": "",  # a saved prompt, which has none in Drive
 }
+#: What people call them.
+TITLES = {
+    "python-genai": "Python (google-genai)",
+    "python-openai": "Python (openai)",
+    "node-genai": "Node.js (@google/genai)",
+    "node-openai": "Node.js (openai)",
+    "curl": "Shell script (curl)",
+    "aistudio": "AI Studio prompt",
+}
 #: Those that are programs.
 TARGETS = tuple(target for target, suffix in SUFFIXES.items() if suffix)
 

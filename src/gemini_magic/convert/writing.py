@@ -14,6 +14,10 @@ from gemini_magic.errors import GeminiMagicError, UsageError
 _STAGED = ".gemini-"
 
 
+class InTheWay(UsageError):
+    """Something is already where a file should go."""
+
+
 def changed(files: Mapping[Path, bytes]) -> list[Path]:
     """Those of the places where something else is already."""
     return [place for place, data in files.items() if state(place, data) == "differs"]

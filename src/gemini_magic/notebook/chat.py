@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gemini_magic.errors import UsageError, did_you_mean, sentence
@@ -10,20 +11,27 @@ from gemini_magic.types import Message, Reply
 
 #: Who said a turn: the cell's id and its how-manieth chat call in that cell.
 Place = tuple[str, int]
+#: A cell's id as a notebook's file has it; VS Code sends addresses of its own instead.
+_OF_FILE = re.compile(r"[\w-]+")
 
 
 class Turn(NamedTuple):
-    """A question and its answer. A stale turn was asked before an earlier one changed."""
+    """A question and its answer. A stale turn was asked before an earlier one changed.
+
+    A turn that was stored and not asked here has its cell's ``template`` (SHA-256, in hex), and
+    perhaps no ``reply``: then it keeps the place of a cell that is to be run.
+    """
 
     place: Place | None
     question: Message
-    reply: Reply
+    reply: Reply | None
     stale: bool = False
+    template: str = ""
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """The question, and all that was said until its answer: calls of functions, too."""
-        return self.question, *self.reply.exchanged
+        return () if self.reply is None else (self.question, *self.reply.exchanged)
 
 
 class Conversation:
@@ -33,6 +41,24 @@ class Conversation:
         self.name = name
         self.turns: tuple[Turn, ...] = ()
         self._before: list[tuple[Turn, ...]] = []
+        self._stored_as: dict[Place, Place] = {}
+
+    def begin(self, turns: Sequence[Turn]) -> None:
+        """Go on from turns that are stored."""
+        self.turns = tuple(turns)
+
+    def place_of(self, place: Place | None, template: str) -> Place | None:
+        """Where the turn of a cell belongs: at its own place, or at that of a stored turn.
+
+        The latter where the front end says nothing of the ids in the notebook's file; then it is
+        the first stored turn with this template (SHA-256, in hex).
+        """
+        if place is not None and (_OF_FILE.fullmatch(place[0]) or place in self._stored_as):
+            return self._stored_as.get(place, place)
+        stored = next((turn.place for turn in self.turns if turn.template == template), None)
+        if place is not None and stored is not None:
+            self._stored_as[place] = stored
+        return stored or place
 
     def history(self, place: Place | None) -> tuple[Message, ...]:
         """What was said before the turn of this place, less what is stale."""
@@ -53,7 +79,7 @@ class Conversation:
             Turn(place, question, reply),
             *(turn._replace(stale=True) for turn in later),
         )
-        return sum(not turn.stale for turn in later)
+        return sum(not turn.stale and turn.reply is not None for turn in later)
 
     def undo(self) -> None:
         """Take back the last change; ``UsageError`` if there is none."""

@@ -1,12 +1,13 @@
-"""``%gemini chat show NAME``: what was asked and answered, pictures and sound included."""
+"""``%gemini chat show NAME`` and ``load FILE``: turns for people, and turns out of a file."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from gemini_magic.notebook.chat import Conversation
+from gemini_magic.notebook.chat import Conversation, Conversations, Turn
 from gemini_magic.notebook.footer import part_line
 from gemini_magic.notebook.pieces import Key, keys_of
 from gemini_magic.notebook.tables import Rich, show_table
@@ -25,11 +26,34 @@ def show(shell: Any, chat: Conversation) -> None:
             number,
             "stale" if turn.stale else "",
             _told(turn.question.parts),
-            _told(keys_of(turn.reply)),
+            _told(keys_of(turn.reply)) if turn.reply is not None else "",
         )
         for number, turn in enumerate(chat.turns, 1)
     ]
     show_table(shell, ("", "", "asked", "answered"), rows)
+
+
+def load(chats: Conversations, path: Path) -> None:
+    """Go on from the conversations in an import's file, and say so; one that has begun here stays.
+
+    A file that is not there is told and is no error: it would stop all cells of a notebook that
+    was moved without its files. Raises ``GeminiMagicError`` for one that is none of ours.
+    """
+    from gemini_magic.convert.studio import stored
+
+    if not path.exists():
+        print(f"{path} is not here: chats begin anew. It belongs beside the notebook.")
+        return
+    for name, turns in stored.read(path).items():
+        chat = chats.open(name)
+        if chat.turns:
+            print(f"chat {name} has begun here already, and stays as it is.")
+            continue
+        chat.begin([Turn((one.cell, 0), one.question, one.reply, template=one.template)
+                    for one in turns])  # fmt: skip
+        chats.keep(chat)
+        said = sum(turn.reply is not None for turn in turns)
+        print(f"chat {name}: {said} stored {'turn' if said == 1 else 'turns'}")
 
 
 def _told(pieces: Iterable[Key]) -> Rich:

@@ -161,9 +161,14 @@ def _chat(session: Session, words: list[str]) -> None:
         ]
         show_table(session.shell, ("chat", "turns", "stale"), rows)
         return
-    if len(words) != 2 or words[0] not in ("show", "undo", "reset"):
+    if len(words) != 2 or words[0] not in ("show", "undo", "reset", "load"):
         raise _misuse(session, "chat")
     action, name = words
+    if action == "load":
+        from gemini_magic.notebook import chat_command
+
+        chat_command.load(session.chats, Path(name))
+        return
     chat = session.chats.find(name)
     if action == "show":
         from gemini_magic.notebook import chat_command
@@ -264,10 +269,22 @@ def _import(session: Session, words: list[str]) -> None:
     import_command.run(session.refresh(), words, session.magic.name)
 
 
+def _migrate(session: Session, words: list[str]) -> None:
+    from gemini_magic.notebook import migrate_command
+
+    migrate_command.run(session.shell, words, session.magic.name)
+
+
 def _code(session: Session, words: list[str]) -> None:
     from gemini_magic.notebook import code_command
 
     code_command.run(session, words)
+
+
+def _panel(session: Session, words: list[str]) -> Any:
+    from gemini_magic.notebook import panel_command
+
+    return panel_command.run(session, words)
 
 
 def _trust(session: Session, words: list[str]) -> None:
@@ -335,13 +352,17 @@ COMMANDS: dict[str, Command] = {
     "advise": Command(_advise, "advise", "the ways on, with your own numbers"),
     "cache": Command(_cache, "cache [clear|size]", "the answers that are stored"),
     "gallery": Command(_gallery, "gallery [DIR]", "the pictures, sounds and films made so far"),
+    "panel": Command(_panel, "panel [NUMBER]", "settings, prompt and conversation to click on"),
     "export": Command(_export, "export [NOTEBOOK] [--to TARGET] [-o PATH]",
                       "this notebook as a program; --help tells more", quoted=True),
     "code": Command(_code, "code [-i CELL] [--to TARGET]",
                     "the last prompt as a program of its own", quoted=True),
     "import": Command(_import, "import PATH... [-o DIR]",
                       "AI Studio's prompts, code and apps as notebooks", quoted=True),
-    "chat": Command(_chat, "chat [show|undo|reset NAME]", "list or change conversations"),
+    "migrate": Command(_migrate, "migrate [PATH...] [--to SDK] [--write]",
+                       "code of google-generativeai on the new SDK", quoted=True),
+    "chat": Command(_chat, "chat [show|undo|reset NAME|load FILE]",
+                    "list or change conversations"),
     "last": Command(_last, "last", "the last reply, or the last comparison"),
     "local": Command(_local, "local [install [MODEL]|stop]", "the model on this machine"),
     "key": Command(_key, "key [BACKEND]", "store a key, typed without an echo"),

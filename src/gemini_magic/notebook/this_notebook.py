@@ -11,8 +11,10 @@ from typing import Any
 from gemini_magic.errors import UsageError
 
 
-def notebook_path(variables: Mapping[str, Any], name: str = "gemini") -> Path:
-    """The notebook's file.
+def notebook_path(
+    variables: Mapping[str, Any], name: str = "gemini", command: str = "export"
+) -> Path:
+    """The notebook's file; ``command`` is the one that can be told it instead.
 
     VS Code puts it into a variable, and Jupyter Server into the kernel's environment when it
     starts it (jupyter_server.services.sessions.sessionmanager.get_kernel_env): a notebook that
@@ -22,13 +24,19 @@ def notebook_path(variables: Mapping[str, Any], name: str = "gemini") -> Path:
     for path in found:
         if path.is_file():
             return path
-    named = f"%{name} export FILE.ipynb"
+    named = f"%{name} {command} FILE.ipynb"
     if found:
         raise UsageError(
             f"this notebook was {found[0]} when its kernel started, and is there no more.",
             f"Name it: {named}",
         )
     raise UsageError("this kernel does not know its notebook's file.", f"Name it: {named}")
+
+
+def told_path(variables: Mapping[str, Any]) -> str:
+    """The notebook's file if this kernel knows it and it is there, else nothing."""
+    found = next((path for path in _told(variables) if path.is_file()), None)
+    return "" if found is None else str(found.absolute())
 
 
 def _told(variables: Mapping[str, Any]) -> Iterator[Path]:

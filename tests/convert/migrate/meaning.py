@@ -17,7 +17,9 @@ from tests.convert.migrate.normal import _pixels, _schema, normal
 
 _SETTINGS = {
     "temperature": "temperature", "topP": "top_p", "candidateCount": "n", "seed": "seed",
-    "maxOutputTokens": "max_tokens", "stopSequences": "stop",
+    "maxOutputTokens": "max_tokens", "stopSequences": "stop", "responseLogprobs": "logprobs",
+    "presencePenalty": "presence_penalty", "frequencyPenalty": "frequency_penalty",
+    "logprobs": "top_logprobs",
 }  # fmt: skip
 
 
@@ -100,7 +102,7 @@ def plain(body: Any) -> dict[str, Any]:
             messages.append((message["role"], parts))
     made["messages"] = messages
     form = body.get("response_format")
-    if form is not None:
+    if form is not None and form["type"] != "text":
         schema = form["type"] == "json_schema"
         made["format"] = _flat(form["json_schema"]["schema"]) if schema else "json"
     if "tools" in body:

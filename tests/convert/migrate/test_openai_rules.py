@@ -76,6 +76,15 @@ def test_clients(options: Options, client: str) -> None:
         ("model.start_chat(enable_automatic_function_calling=True)", "assisted", "tool_calls"),
         ("model.start_chat().rewind()", "left", "rewind"),
         ("print(model.generate_content('x').prompt_feedback)", "left", "content_filter"),
+        ("for c in model.generate_content('x', stream=True): print(c.candidates)", "left",
+         "a piece of a stream"),
+        ("print(model.generate_content('x').candidates[0].safety_ratings)", "left",
+         "no safety_ratings"),
+        ("r = model.generate_content('x').candidates[0]\ntype(r).to_dict(r)", "left", "shape"),
+        ("try: pass\nexcept genai.types.BlockedPromptException: pass", "assisted",
+         "content_filter"),
+        ("f = model.generate_content", "assisted", "the contents alone"),
+        ("f = model.start_chat", "left", "handed on"),
     ],
 )  # fmt: skip
 def test_what_has_no_counterpart_is_marked(program: str, verdict: str, word: str) -> None:
@@ -134,3 +143,13 @@ def test_a_second_run_changes_nothing_and_line_ends_stay(name: str) -> None:
     assert migrate(made, OPTIONS).text == made
     windows = migrate(CASES[name].replace("\n", "\r\n"), OPTIONS).text
     assert windows == made.replace("\n", "\r\n")
+
+
+def test_the_failures_of_blocked_prompts() -> None:
+    made = migrate(
+        MODEL
+        + "try:\n    model.generate_content('x')\n"
+        + "except genai.types.generation_types.StopCandidateException as e:\n    pass\n",
+        OPTIONS,
+    ).text
+    assert "except openai.APIStatusError as e:" in made and "import openai\n" in made

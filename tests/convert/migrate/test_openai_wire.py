@@ -31,17 +31,17 @@ pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 #: What is no chat, and what reads an answer in a way that is marked and does not run as it is.
 NOT_RUN = re.compile(
-    r"embed|count|await-(?:embed|count|chat)|list-models|get-model|cache|.*file|answer-feedback"
+    r"embed|count|await-(?:embed|count)|list-models|get-model|cache|.*file|answer-feedback"
     # without a function to call, and with the word that OpenAI's JSON mode wants missing
-    r"|tools-automatic|settings-json"
+    r"|tools-automatic|settings-json$"
 )
-RAISES = {"chat-history", "chat-on-self-streamed"}
+RAISES = {"chat-history", "answer-lists", "chat-on-self-streamed"}
 OPTIONS = Options("ADDRESS", to="openai")
 RUN = [name for name in CASES if not NOT_RUN.match(name)]
 #: They read answers in a way that is marked (reasons of ending, histories), or print each piece of
 #: a stream, of which OpenAI's services send a last one without text. The requests are equal.
-PRINTS_OTHERWISE = {"answer-parts", "chat-history", "chat-on-self-streamed", "stream-variable",
-                    "chat-stream", "await-stream"}  # fmt: skip
+PRINTS_OTHERWISE = {"answer-parts", "answer-lists", "chat-history", "chat-on-self-streamed",
+                    "stream-variable", "chat-stream", "await-stream"}  # fmt: skip
 
 
 class Service(OpenAIServer):
@@ -103,7 +103,7 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         root = address.removesuffix("/v1")
         done = subprocess.run(
             [sys.executable, str(HERE / "runner.py"), root, str(tmp_path_factory.mktemp("new"))],
-            input=json.dumps(programs), text=True, capture_output=True, timeout=300,
+            input=json.dumps(programs), text=True, capture_output=True, timeout=1800,
             env={**os.environ, "OPENAI_API_KEY": service.key, "NO_PROXY": "*"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -306,6 +306,85 @@ RULES: dict[str, Rule] = {
         "tools=[types.Tool(google_search=types.GoogleSearch())])\n",
         "assisted",
     ),
+    "PaLM's texts": rule(
+        "c = genai.generate_text(model='models/text-bison-001', prompt=n, temperature=0, "
+        "max_output_tokens=8)\nprint(c.result)\nif c.result: pass\n"
+        "d = genai.generate_text(prompt='x', safety_settings=k).result\n",
+        "# TODO(gemini-magic): PaLM is gone: a Gemini model is asked instead; safety settings "
+        "were PaLM's own\n"
+        'c = client.models.generate_content(model="gemini-3.5-flash-lite", contents=n, '
+        "config=types.GenerateContentConfig(temperature=0, max_output_tokens=8))\n"
+        'print(c.text or "")\nif c.text: pass\n'
+        "# TODO(gemini-magic): PaLM is gone: a Gemini model is asked instead; safety settings "
+        "were PaLM's own\n"
+        'd = client.models.generate_content(model="gemini-3.5-flash-lite", contents=\'x\').text '
+        'or ""\n',
+        "assisted",
+    ),
+    "what a chat cannot do any more": used(
+        "chat = model.start_chat()\nchat.rewind()\n",
+        "chat = client.chats.create(model=model)\n"
+        "# TODO(gemini-magic): a chat has no rewind now; keep it yourself\nchat.rewind()\n",
+        "left",
+    ),
+    "methods that are handed on": rule(
+        "m = genai.GenerativeModel('m', system_instruction='s')\n"
+        "r = max(map(m.generate_content, 'x'))\nask = m.generate_content\n"
+        "count = m.count_tokens\nchat = m.start_chat()\nsend = chat.send_message\n",
+        "m = 'm'\nm_config = types.GenerateContentConfig(system_instruction='s')\n"
+        "r = max(map(lambda contents: client.models.generate_content("
+        "model=m, contents=contents, config=m_config), 'x'))\n"
+        "# TODO(gemini-magic): this function takes the contents alone: no settings, and no "
+        "stream\nask = lambda contents: client.models.generate_content("
+        "model=m, contents=contents, config=m_config)\n"
+        "# TODO(gemini-magic): count_tokens is handed on: hand on a function that calls the "
+        "client's method\ncount = m.count_tokens\n"
+        "chat = client.chats.create(model=m, config=m_config)\nsend = chat.send_message\n",
+        "left",
+    ),
+    "a chat that Streamlit keeps": used(
+        "import streamlit as st\nst.session_state['chat'] = model.start_chat()\n"
+        "for m in st.session_state.chat.history:\n    pass\n"
+        "for c in st.session_state.chat.send_message('x', stream=True):\n    print(c.text)\n",
+        "import streamlit as st\nst.session_state['chat'] = client.chats.create(model=model)\n"
+        "for m in st.session_state.chat.get_history():\n    pass\n"
+        "for c in st.session_state.chat.send_message_stream('x'):\n    print(c.text or \"\")\n",
+    ),
+    "what another module may hold": Rule(
+        "import app\n" + MODEL
+        + "app.state.chat.send_message('x', stream=True)\nprint(app.chat.history)\n",
+        "import app\n" + MODEL_NEW
+        + "# TODO(gemini-magic): if this is a chat, it is send_message_stream(...) or "
+        "send_message(..., config=...) now\napp.state.chat.send_message('x', stream=True)\n"
+        "# TODO(gemini-magic): if this is a chat, it is get_history() now\n"
+        "print(app.chat.history)\n",
+        "left",
+    ),
+    "a call that there may not be": used(
+        "part = model.generate_content('x').candidates[0].content.parts[0]\n"
+        "if part.function_call.name:\n    print(part.function_call.name)\n"
+        "while part.function_call.name == 'f':\n    pass\n",
+        "part = client.models.generate_content(model=model, contents='x').candidates[0]"
+        ".content.parts[0]\n"
+        "if (part.function_call and part.function_call.name):\n"
+        "    print(part.function_call.name)\n"
+        "while (part.function_call and part.function_call.name) == 'f':\n    pass\n",
+    ),
+    "lists that there may not be": used(
+        "r = model.generate_content('x')\nfor p in r.parts:\n    pass\n"
+        "n = [p for c in r.candidates for p in c.content.parts]\n",
+        "r = client.models.generate_content(model=model, contents='x')\n"
+        "for p in (r.parts or []):\n    pass\n"
+        "n = [p for c in (r.candidates or []) for p in (c.content.parts or [])]\n",
+    ),
+    "retries": used(
+        "model.generate_content('x', request_options={'timeout': 60, 'retry': r})\n",
+        "# TODO(gemini-magic): request_options['retry'] was taken out; retries are "
+        "types.HttpOptions(retry_options=...)\n"
+        "client.models.generate_content(model=model, contents='x', config="
+        "types.GenerateContentConfig(http_options=types.HttpOptions(timeout=60000)))\n",
+        "assisted",
+    ),
     "functions are not called by themselves": rule(
         "def f():\n    pass\nm = genai.GenerativeModel('m', tools=[f])\nc = m.start_chat()\n",
         "def f():\n    pass\nm = 'm'\nm_config = types.GenerateContentConfig(\n    tools=[f],\n"

@@ -38,7 +38,7 @@ def run(python: str, programs: dict[str, str], folder: Path) -> Ran:
     with Recorder() as recorder:
         done = subprocess.run(
             [python, str(HERE / "runner.py"), recorder.url, str(folder)],
-            input=json.dumps(list(programs.items())), text=True, capture_output=True, timeout=300,
+            input=json.dumps(list(programs.items())), text=True, capture_output=True, timeout=1800,
             env={**os.environ, "SSL_CERT_FILE": str(authorities), "NO_PROXY": "*"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

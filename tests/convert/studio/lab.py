@@ -66,10 +66,15 @@ def imported(document: Any, name: str = "My prompt", folder: Path | None = None)
     path.write_text(json.dumps(document), "utf-8")
     (outcome,) = importing.import_path(path, drawn, frozenset({"MY_KEY"}))
     assert outcome.imported is not None
-    for file, data in outcome.imported.files:
+    put_beside(outcome.imported, folder)
+    return outcome.imported
+
+
+def put_beside(made: Imported, folder: Path) -> None:
+    """Write the files of an import into its folder."""
+    for file, data in made.files:
         (folder / file).parent.mkdir(exist_ok=True)
         (folder / file).write_bytes(data)
-    return outcome.imported
 
 
 def exported(notebook: Any, folder: Path | None = None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.convert.studio.lab import (
     exported,
     imported,
     model,
+    put_beside,
     user,
 )
 
@@ -282,15 +284,23 @@ def test_saved_prompts_of_the_corpus(tmp_path: Path) -> None:
     root = Path(CORPUS)
     count = 0
     for path in sorted((*root.rglob("*"), *root.parent.glob("aistudio/*"))):
-        if not path.is_file() or path.suffix:
+        if not path.is_file() or path.suffix not in ("", ".zip"):
             continue
-        document = json.loads(path.read_text("utf-8"))
-        made = made_of(found_in(document, path.name, "x"), drawn)
-        for name, data in made.files:
-            (tmp_path / name).parent.mkdir(exist_ok=True)
-            (tmp_path / name).write_bytes(data)
-        assert exported(made.notebook, tmp_path) == document
         assert all(one.error is None for one in import_path(path, drawn))
-        count += 1
+        for document in documents_in(path):
+            made = made_of(found_in(document, path.name, "x"), drawn)
+            put_beside(made, tmp_path)
+            assert exported(made.notebook, tmp_path) == document, path
+            count += 1
     if not count:
         pytest.skip("there is no saved prompt in the folder")
+
+
+def documents_in(path: Path) -> list[Any]:
+    """The saved prompts in a file; a ZIP file may have several, or none."""
+    if path.suffix != ".zip":
+        return [json.loads(path.read_text("utf-8"))]
+    with zipfile.ZipFile(path) as archive:
+        found = [archive.read(name) for name in archive.namelist()]
+    held = [json.loads(data) for data in found if data[:1] == b"{"]
+    return [document for document in held if kind_of(document)]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 import time
+import types
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_magic.cell import GeminiCell
+from gemini_magic.convert.javascript_tokens import Unreadable
 from gemini_magic.convert.studio import javascript, python_calls, shell_calls
 from gemini_magic.convert.studio.command import as_bytes
 from gemini_magic.convert.studio.documents import NotAPrompt
 from gemini_magic.convert.studio.importing import import_path
 from gemini_magic.convert.studio.javascript import value_of
-from gemini_magic.convert.studio.javascript_tokens import Unreadable
 from gemini_magic.convert.studio.pieces import Imported
 from gemini_magic.convert.studio.programs import parsed
 from gemini_magic.engine.request import build
 from gemini_magic.notebook.drawn import drawn
-from tests.convert.studio.lab import KEY, PNG, asking, kinds, prompts, setup, shown
+from tests.convert.studio.lab import (
+    KEY,
+    PNG,
+    asking,
+    kinds,
+    prompts,
+    put_beside,
+    setup,
+    shown,
+)
 from tests.convert.studio.test_command import archive
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -37,9 +48,7 @@ def read(source: str, name: str = "code.txt") -> Imported:
     path.write_text(source, "utf-8", newline="")
     (outcome,) = import_path(path, drawn, frozenset())
     assert outcome.imported is not None
-    for file, data in outcome.imported.files:
-        Path(file).parent.mkdir(exist_ok=True)
-        Path(file).write_bytes(data)
+    put_beside(outcome.imported, Path.cwd())
     return outcome.imported
 
 
@@ -168,13 +177,105 @@ def test_shapes_of_python(source: str, wanted: str) -> None:
     assert (cell.template, cell.text("model")) == (wanted, "gemini-2.5-flash")
 
 
-def test_functions_that_a_cell_cannot_take_are_told() -> None:
+FUNCTIONS = '''from __future__ import annotations
+import datetime, enum, os
+from google import genai
+from google.genai import types
+from pydantic import BaseModel
+from functools import cache
+
+UNIT = "C"
+SECRET = client = genai.Client()
+
+
+class Kind(enum.Enum):
+    SUN = "sun"
+
+
+class Weather(BaseModel):
+    kind: Kind
+    days: list[int] = []
+
+
+def unused(): ...
+
+
+@cache
+def degrees(city: str) -> int:
+    return len(city)
+
+
+def weather(city: str) -> str:
+    """The weather of a city."""
+    return f"{degrees(city)} {UNIT} on {datetime.date(2026, 1, 1)}"
+
+
+def generate():
+    client.models.generate_content(
+        model="gemini-2.5-flash", contents="How is it in Rome?",
+        config=types.GenerateContentConfig(tools=[weather], temperature=0))
+    client.models.generate_content(
+        model="gemini-2.5-flash", contents="As JSON",
+        config={"response_mime_type": "application/json", "response_schema": list[Weather]})
+    client.models.generate_content(
+        model="gemini-2.5-flash", contents="And this",
+        config={"response_json_schema": Weather.model_json_schema()})
+'''
+
+
+def test_functions_and_types_of_the_code_are_carried_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = read(FUNCTIONS)
+    first, second, third = prompts(made)
+    assert first.get("tools") == ("weather",)
+    assert second.get("schema") == "list[Weather]"
+    assert third.get("schema") == "Weather.model_json_schema()"
+    carried = [cell["source"] for cell in made.notebook["cells"][2:]
+               if not cell["source"].startswith("%%gemini")]  # fmt: skip
+    assert len(carried) == 2 and "unused" not in "".join(carried)
+    assert "Client" not in "".join(carried) and "@cache\ndef degrees" in carried[0]
+    module = types.ModuleType("carried")
+    monkeypatch.setitem(sys.modules, "carried", module)
+    names = module.__dict__
+    flags = 0
+    for source in carried:
+        code = compile(source, "cell", "exec", flags, dont_inherit=True)
+        flags |= code.co_flags & annotations.compiler_flag  # as IPython does
+        exec(code, names)
+    assert names["weather"]("Rome") == "4 C on 2026-01-01"
+    built = build(second, lambda text: eval(text, names)).request
+    assert built.schema is not None and "SUN" not in built.schema and "sun" in built.schema
+    assert build(third, lambda text: eval(text, names)).request.schema is not None
+    assert "differs" in kinds(made)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    ["lambda x: x", "gone", "bot.look", "asking", "old"],
+)
+def test_functions_that_a_cell_cannot_take_are_told(tool: str) -> None:
     made = read(
-        "from google import genai\nfrom google.genai import types\ndef f(): pass\n"
-        "genai.Client().models.generate_content(model='gemini-2.5-flash', contents='x', "
-        "config={'tools': [f], 'temperature': t, 'unknown': 1})"
+        "from google import genai\nfrom google.genai import types\n"
+        "import google.generativeai as before\nclient = genai.Client()\n"
+        "answer = client.models.generate_content(model='gemini-2.5-flash', contents='y')\n"
+        "def asking(): return answer\n"
+        "def old(): return before.list_models()\n"
+        "client.models.generate_content(model='gemini-2.5-flash', contents='x', "
+        f"config={{'tools': [{tool}], 'temperature': t, 'response_schema': Gone}})"
     )
-    assert sum(kind == "left-out" for kind in kinds(made)) >= 2
+    assert sum(kind == "left-out" for kind in kinds(made)) == 3
+    assert all(cell.get("tools") is None for cell in prompts(made))
+
+
+def test_many_definitions_take_no_time() -> None:
+    lines = [f"def f{number}(): return f{number + 1}()" for number in range(800)]
+    lines += [f"client.models.generate_content(model='m', contents='x', config={{'tools': [f{n}]}})"
+              for n in (0, 400) * 200]  # fmt: skip
+    began = time.process_time()
+    made = read("from google import genai\nclient = genai.Client()\n" + "\n".join(lines))
+    assert len(prompts(made)) == 400 and time.process_time() - began < 30
+    assert sum("def f" in cell["source"] for cell in made.notebook["cells"]) == 1
 
 
 def test_javascript_of_2025() -> None:
@@ -348,6 +449,14 @@ def test_templates_of_colab() -> None:
     (cell,) = prompts(free)
     assert cell.get("file") == ("https://example.org/a.jpg",) and cell.get("top-k") == 3
     assert cell.template.startswith("what is it?{{ missing_image }}{{ Path(")
+
+
+def test_a_form_of_colabs_is_no_template() -> None:
+    """The cookbook's notebooks choose their model with one."""
+    with pytest.raises(NotAPrompt, match="without cells"):
+        read(book('MODEL_ID = "gemini-2.5-flash" # @param ["a"] {"allow-input":true, isTemplate: '
+                  "true}", "x = client.models.generate_content(model=MODEL_ID, contents='hi')"),
+             "cookbook.ipynb")  # fmt: skip
 
 
 def sources(made: Imported) -> list[str]:

@@ -29,6 +29,7 @@ from tests.convert.studio.lab import (
     kinds,
     model,
     prompts,
+    put_beside,
     setup,
     shown,
     user,
@@ -185,9 +186,7 @@ def test_any_pieces_in_any_order(tmp_path_factory: Any, pieces: list[Any], syste
         merged.append(Text("x"))
     made_ = made(Found("t", "o", (Turn(tuple(merged), system=system or None),)), drawn)
     folder = tmp_path_factory.mktemp("pieces")
-    for file, data in made_.files:
-        (folder / file).parent.mkdir(exist_ok=True)
-        (folder / file).write_bytes(data)
+    put_beside(made_, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         (cell,) = prompts(made_)

@@ -6,43 +6,65 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
+from gemini_magic.cell import GeminiCell
 from gemini_magic.convert.studio.importing import import_path
+from gemini_magic.errors import GeminiMagicError
 from gemini_magic.notebook.drawn import drawn
-from tests.convert.studio.lab import PNG, chat, encoded, imported, model, user
+from tests.convert.studio.lab import (
+    PNG,
+    chat,
+    encoded,
+    imported,
+    model,
+    put_beside,
+    user,
+)
 from tests.convert.studio.test_back import FULL, PIRATE, ROWS, TEXT
+from tests.convert.studio.test_code import FUNCTIONS, read
 from tests.corpus import ALL
-from tests.wire import Answer
+from tests.wire import Answer, Call
 
 pytestmark = pytest.mark.kernel
 
+TEMPLATES = "google+generative-ai-docs__templates__"
 CORPUS = os.environ.get("GEMINI_MAGIC_CORPUS", "")
 MODELS = ("gemini-2.5-flash", "gemini-3.5-flash-lite", "gemini-3.1-pro-preview",
           "gemini-3-flash-preview", "gemini-3.1-flash-image", "gemini-3.8-flash",
           "gemini-2.5-pro", "gemini-3.1-flash-lite", "gemini-3.8-flash-tts")  # fmt: skip
 
 
-def play(notebook: Any, google_server: Any, configure: Any, kernel: Any) -> list[Any]:
-    """Run all cells of a notebook; the bodies that the server was sent."""
-    server = google_server(Answer(text='{"a": "b", "entries": []}'), models=MODELS)
+@contextmanager
+def asked_at(server: Any, configure: Any) -> Iterator[None]:
+    """Cells ask this server."""
     configure(
         '[settings]\nroute = "gem"\n[backends.gem]\nkind = "google"\n'
         f'base_url = "{server.url}"\nkey_env = "GEM_KEY"\n'
     )
     os.environ["GEM_KEY"] = server.key
     try:
+        yield
+    finally:
+        del os.environ["GEM_KEY"]
+
+
+def play(notebook: Any, google_server: Any, configure: Any, kernel: Any) -> list[Any]:
+    """Run all cells of a notebook; the bodies that the server was sent."""
+    server = google_server(Answer(text='{"a": "b", "entries": []}'), models=MODELS)
+    with asked_at(server, configure):
         fresh = kernel.fresh()
         for cell in notebook["cells"]:
             if cell["cell_type"] == "code":
                 done = fresh.run(cell["source"], cell_id=cell["id"])
                 assert done.status == "ok", f"{cell['source']}\n{done.evalue}"
         return [call.json for call in server.generate_calls]
-    finally:
-        del os.environ["GEM_KEY"]
 
 
 @pytest.mark.parametrize("document", [FULL, ROWS, TEXT, PIRATE],
@@ -97,15 +119,8 @@ def test_an_imported_answer_looks_as_that_of_a_run(  # type: ignore[no-untyped-d
     made = imported(chat(user("q"), model(text)))
     (cell,) = [one for one in made.notebook["cells"] if one["source"].startswith("%%gemini")]
     server = google_server(Answer(text=text), models=MODELS)
-    configure(
-        f'[backends.gem]\nkind = "google"\nbase_url = "{server.url}"\nkey_env = "GEM_KEY"\n'
-        '[settings]\nroute = "gem"\n'
-    )
-    os.environ["GEM_KEY"] = server.key
-    try:
+    with asked_at(server, configure):
         done = shared_kernel.fresh().run(cell["source"], cell_id="c")
-    finally:
-        del os.environ["GEM_KEY"]
     ran, kept = done.outputs, cell["outputs"]
     assert [set(one["data"]) for one in ran] == [set(one["data"]) for one in kept]
     assert ran[0]["data"] == kept[0]["data"]
@@ -168,9 +183,7 @@ def test_code_and_its_notebook_send_the_same(  # type: ignore[no-untyped-def]
 
     (outcome,) = import_path(Path("code.py"), drawn)
     assert outcome.imported is not None
-    for name, data in outcome.imported.files:
-        Path(name).parent.mkdir(exist_ok=True)
-        Path(name).write_bytes(data)
+    put_beside(outcome.imported, Path.cwd())
     (found,) = play(outcome.imported.notebook, google_server, configure, shared_kernel)
     found["generationConfig"]["thinkingConfig"].pop("include_thoughts")  # cells show thoughts
     for body in (wanted, found):
@@ -178,17 +191,68 @@ def test_code_and_its_notebook_send_the_same(  # type: ignore[no-untyped-def]
     assert found == wanted
 
 
+def test_functions_of_the_code_are_called_by_its_cell(  # type: ignore[no-untyped-def]
+    google_server, configure, shared_kernel
+) -> None:
+    made = read(FUNCTIONS)
+    server = google_server(
+        [Answer(calls=(Call("weather", {"city": "Rome"}),)), Answer(text="Warm."),
+         Answer(text='[{"kind": "sun"}]'), Answer(text='{"kind": "sun", "days": [1]}')],
+        models=MODELS,
+    )  # fmt: skip
+    with asked_at(server, configure):
+        fresh = shared_kernel.fresh()
+        for cell in made.notebook["cells"]:
+            if cell["cell_type"] == "code":
+                done = fresh.run(cell["source"], cell_id=cell["id"])
+                assert done.status == "ok", done.error
+    first, second, third, fourth = (call.json for call in server.generate_calls)
+    (declared,) = first["tools"][0]["functionDeclarations"]
+    assert (declared["name"], declared["description"]) == ("weather", "The weather of a city.")
+    (given,) = [part["functionResponse"] for part in second["contents"][-1]["parts"]]
+    assert "4 C on 2026-01-01" in json.dumps(given["response"])
+    for body in (third, fourth):
+        assert "sun" in json.dumps(body["generationConfig"])
+
+
 @pytest.mark.skipif(not CORPUS, reason="GEMINI_MAGIC_CORPUS names no folder")
 def test_the_corpus_runs(google_server, configure, shared_kernel) -> None:  # type: ignore[no-untyped-def]
-    """Whatever lies beside the folder, as AI Studio gave it."""
+    """Whatever lies beside the folder, as AI Studio gave it; each file of it asks something."""
     folder = Path(CORPUS).parent / "aistudio"
     if not folder.is_dir():
         pytest.skip("there is nothing of AI Studio's beside the folder")
-    made = [one.imported for one in import_path(folder, drawn) if one.imported]
-    assert made
-    for one in made:
-        for name, data in one.files:
-            Path(name).parent.mkdir(exist_ok=True)
-            Path(name).write_bytes(data)
-        play(one.notebook, google_server, configure, shared_kernel)
-        assert json.dumps(one.notebook)
+    for path in sorted(folder.iterdir()):
+        outcomes = import_path(path, drawn)
+        made = [one.imported for one in outcomes if one.imported]
+        assert made and not any(one.error for one in outcomes), path.name
+        for one in made:
+            put_beside(one, Path.cwd())
+            asking = [cell for cell in one.notebook["cells"]
+                      if "".join(cell["source"]).startswith("%%gemini")]  # fmt: skip
+            assert asking, one.origin
+            bodies = play(one.notebook, google_server, configure, shared_kernel)
+            assert len(bodies) == len(asking), one.origin
+            nbformat.reads(json.dumps(one.notebook), 4)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.skipif(not CORPUS, reason="GEMINI_MAGIC_CORPUS names no folder")
+def test_templates_and_cells_of_others_in_the_corpus_run(  # type: ignore[no-untyped-def]
+    google_server, configure, shared_kernel
+) -> None:
+    """Google's templates as they are; of other notebooks the cells that became ours."""
+    found = []
+    for path in sorted(Path(CORPUS).rglob("*.ipynb")):
+        with suppress(GeminiMagicError):
+            found += [(path.name, one.imported) for one in import_path(path, drawn) if one.imported]
+    templates = [
+        made for name, made in found
+        if name.startswith(TEMPLATES) and "--file http" not in json.dumps(made.notebook)
+    ]  # fmt: skip
+    for made in templates:  # those that fetch nothing from elsewhere
+        put_beside(made, Path.cwd())
+        assert play(made.notebook, google_server, configure, shared_kernel)
+    for name, made in found:
+        for cell in made.notebook["cells"]:
+            source = "".join(cell["source"])
+            if source.startswith("%%gemini"):
+                assert GeminiCell.parse(source).to_source(), name

@@ -6,7 +6,7 @@ import ast
 
 from gemini_magic.convert.migrate import old_sdk
 from gemini_magic.convert.migrate.job import Job
-from gemini_magic.convert.migrate.source import Span
+from gemini_magic.convert.migrate.source import Part, Span
 
 #: What variables of chats are called.
 _CHATS = ("chat", "convo", "session")
@@ -14,6 +14,8 @@ _CHATS = ("chat", "convo", "session")
 ENCLOSING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.keyword, ast.FormattedValue,
               ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Yield, ast.Lambda, ast.Assert,
               ast.ListComp, ast.GeneratorExp)  # fmt: skip
+#: Lists of an answer that may be None.
+_LISTS = {"candidates", "parts", "safety_ratings"}
 #: What changes a list in place.
 _CHANGES = {"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"}
 _PART_FIELDS = {"text", "inline_data", "function_call", "function_response", "file_data",
@@ -25,24 +27,28 @@ def rewrite(job: Job) -> None:
     for node in job.each(ast.Attribute):
         tag = job.kinds.tag(node.value)
         match tag, node.attr:
-            case (("answer" | "either"), "text"):
+            case (("answer" | "either"), ("text" | "result")):  # the latter is PaLM's
                 _text(job, node)
             case "stream", ("text" | "parts" | "candidates" | "usage_metadata"):
                 job.left(node, "stream", "a stream has no text of its own now: put the texts of "
                          "its chunks together")  # fmt: skip
             case (("stream" | "answer"), "resolve"):
                 resolve(job, node, tag)
+            case "call", ("name" | "args") if is_asked(job, node):
+                _perhaps(job, node, "function_call")
             case "answer", ("to_dict" | "_result"):
                 _dumped(job, node)
             case "feedback", _:
-                _feedback(job, node)
+                _perhaps(job, node, "prompt_feedback")
             case "chat", "history":
                 _history(job, node)
             case "chat", ("last" | "rewind" | "_history"):
                 job.left(node, "chat", f"a chat has no {node.attr} now; keep it yourself")
             case "chat", "model":
                 job.left(node, "chat", "a chat does not know its model now")
-            case "", "history" if _named_chat(node.value):
+            case (("" | "symbol"), "history") if not job.kinds.held(node.value) and _named_chat(
+                node.value
+            ):
                 job.left(node, "history", "if this is a chat, it is get_history() now")
             case "model", "model_name" | "_model_name":
                 _model_name(job, node)
@@ -53,10 +59,10 @@ def rewrite(job: Job) -> None:
                 job.edits.replace(type(job.span(node))(name, job.span(node).end),
                                   "supported_actions")  # fmt: skip
                 job.done(node, "list_models")
-    for loop in job.each(ast.For):
+    loops: list[ast.For | ast.comprehension] = [*job.each(ast.For), *job.each(ast.comprehension)]
+    for loop in loops:
         chunks(job, loop.iter)
-    for one in job.each(ast.comprehension):
-        chunks(job, one.iter)
+        _perhaps_none(job, loop.iter)
     for compare in job.each(ast.Compare):
         _membership(job, compare)
         _numbers(job, compare)
@@ -79,26 +85,45 @@ def _text(job: Job, node: ast.Attribute) -> None:
     if raises(job, node):
         job.assisted(node, "text", "an answer without text has the text None now, and raises no "
                      "ValueError")  # fmt: skip
-    if isinstance(parent, ast.BoolOp | ast.UnaryOp | ast.Expr):
-        return
-    if getattr(parent, "test", None) is node:  # if, while, assert
-        return
-    if isinstance(parent, ast.Compare) and any(
-        isinstance(op, ast.Is | ast.IsNot) for op in parent.ops
-    ):
+    said: list[Part] = [job.span(node)]
+    if node.attr != "text":
+        said = [*job.atom(node.value), ".text"]
+    if _may_be_none(node, parent):
+        if node.attr != "text":
+            job.replace(node, *said)
         return
     bare = isinstance(parent, ENCLOSING) or (isinstance(parent, ast.Call) and node in parent.args)
-    span = job.span(node)
-    if bare:
-        job.replace(node, span, f" or {quotes}")
-    else:
-        job.replace(node, "(", span, f" or {quotes})")
+    said.append(f" or {quotes}")
+    job.replace(node, *(said if bare else ["(", *said, ")"]))
     job.done(node, "text")
+
+
+def _may_be_none(node: ast.Attribute, parent: ast.AST) -> bool:
+    """Whether what stands around a text is content with None."""
+    if isinstance(parent, ast.BoolOp | ast.UnaryOp | ast.Expr):
+        return True
+    if getattr(parent, "test", None) is node:  # if, while, assert
+        return True
+    return isinstance(parent, ast.Compare) and any(
+        isinstance(op, ast.Is | ast.IsNot) for op in parent.ops
+    )
 
 
 def chunks(job: Job, node: ast.expr) -> None:
     """The old SDK's whole answers could be looped over like streams, as one piece."""
     if job.kinds.tag(node) == "answer" and job.replace(node, "[", job.span(node), "]"):
+        job.done(node, "answer")
+
+
+def _perhaps_none(job: Job, node: ast.expr) -> None:
+    """Lists that were empty where there is nothing are None now."""
+    if not isinstance(node, ast.Attribute) or node.attr not in _LISTS:
+        return
+    of_answer = job.kinds.tag(node.value) == "answer"
+    of_content = node.attr == "parts" and getattr(node.value, "attr", "") == "content"
+    if (of_answer or of_content or node.attr == "safety_ratings") and job.replace(
+        node, "(", job.span(node), " or [])"
+    ):
         job.done(node, "answer")
 
 
@@ -146,11 +171,19 @@ def _dumped(job: Job, node: ast.Attribute) -> None:
         job.left(node, "to_dict", f"{node.attr} is the answer itself now")
 
 
-def _feedback(job: Job, node: ast.Attribute) -> None:
-    """The feedback is None where nothing was blocked."""
+def _perhaps(job: Job, node: ast.Attribute, rule: str) -> None:
+    """What it is read of is None where there is none; the old SDK had an empty one."""
     base = job.span(node.value)
     if job.replace(node, "(", base, " and ", base, f".{node.attr})"):
-        job.done(node, "prompt_feedback")
+        job.done(node, rule)
+
+
+def is_asked(job: Job, node: ast.Attribute) -> bool:
+    """Whether it stands where something is decided."""
+    parent = job.scopes.parent[node]
+    if isinstance(parent, ast.Compare | ast.BoolOp | ast.UnaryOp):
+        return True
+    return getattr(parent, "test", None) is node
 
 
 def _history(job: Job, node: ast.Attribute) -> None:
@@ -212,14 +245,19 @@ def _numbers(job: Job, node: ast.Compare) -> None:
                 job.done(node, "enumeration")
 
 
-def _to_dict(job: Job, call: ast.Call) -> None:
-    """``type(x).to_dict(x)``."""
+def of_type(call: ast.Call) -> bool:
+    """Whether it is ``type(x).to_dict(x)``."""
     func = call.func
     if not isinstance(func, ast.Attribute) or func.attr != "to_dict" or not call.args:
-        return
+        return False
     maker = func.value
-    if not isinstance(maker, ast.Call) or not isinstance(maker.func, ast.Name):
-        return
-    of_type = maker.func.id == "type"
-    if of_type and job.replace(call, job.span(call.args[0]), ".model_dump(exclude_none=True)"):
+    return (
+        isinstance(maker, ast.Call) and isinstance(maker.func, ast.Name) and maker.func.id == "type"
+    )
+
+
+def _to_dict(job: Job, call: ast.Call) -> None:
+    if of_type(call) and job.replace(
+        call, job.span(call.args[0]), ".model_dump(exclude_none=True)"
+    ):
         job.done(call, "to_dict")

@@ -26,6 +26,51 @@ def rewrite(job: Job, models: Models) -> None:
                     _generate(job, models, call, call.func)
                 case "model", ("count_tokens" | "count_tokens_async"):
                     _count(job, models, call, call.func)
+    for func in references(job):
+        _reference(job, models, func)
+
+
+def references(job: Job) -> list[ast.Attribute]:
+    """A model's methods that are handed on, and called elsewhere."""
+    return [
+        node for node in job.each(ast.Attribute)
+        if node.attr in ("generate_content", "generate_content_async", "start_chat", "count_tokens")
+        and job.kinds.tag(node.value) == "model"
+        and getattr(job.scopes.parent.get(node), "func", None) is not node
+    ]  # fmt: skip
+
+
+def is_given_contents(call: ast.AST | None) -> bool:
+    """Whether what this call hands a function on to gives it contents, and nothing else."""
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name | ast.Attribute):
+        return False
+    name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr
+    known = name in ("map", "to_thread", "run_in_executor", "submit")
+    return known and all(one.arg in ("timeout", "chunksize") for one in call.keywords)
+
+
+def _reference(job: Job, models: Models, func: ast.Attribute) -> None:
+    receiver = models.receiver(func.value)
+    if receiver is None or not func.attr.startswith("generate_content"):
+        job.left(func, "method", f"{func.attr} is handed on: hand on a function that calls the "
+                 "client's method")  # fmt: skip
+        return
+    client = f"{job.client}.aio" if func.attr.endswith("_async") else job.client
+    told: list[Part] = ["model=", *receiver.model, ", contents=contents"]
+    if receiver.both:
+        told = ["contents=contents, ", *receiver.both]
+    elif receiver.config is not None:
+        told += [", config=", *receiver.config]
+    made: list[Part] = [f"lambda contents: {client}.models.generate_content(", *told, ")"]
+    parent = job.scopes.parent.get(func)
+    alone = isinstance(parent, ast.Assign | ast.keyword | ast.Call)
+    if not job.replace(func, *(made if alone else ["(", *made, ")"])):
+        return
+    if is_given_contents(parent):
+        job.done(func, "method")
+    else:
+        job.assisted(func, "method", "this function takes the contents alone: no settings, and no "
+                     "stream")  # fmt: skip
 
 
 def _imported(job: Job, call: ast.Call, func: ast.Attribute) -> None:

@@ -18,7 +18,7 @@ def rewrite(job: Job, models: Models) -> None:
         if job.kinds.symbol(call.func) == "ChatSession":
             chats.session(call)
         elif isinstance(call.func, ast.Attribute):
-            base = job.kinds.tag(call.func.value)
+            base = job.kinds.held(call.func.value)
             if not base and models.uses.foreign(call.func):
                 continue
             match base, call.func.attr:
@@ -29,6 +29,22 @@ def rewrite(job: Job, models: Models) -> None:
                 case "", ("send_message" | "send_message_async"):
                     _perhaps_chat(job, call, call.func)
 
+    for func in references(job):
+        if func.attr == "send_message_async" and job.replace(
+            func, *job.atom(func.value), ".send_message"
+        ):
+            job.done(func, "send_message")
+
+
+def references(job: Job) -> list[ast.Attribute]:
+    """A chat's method that is handed on, and called elsewhere."""
+    return [
+        node for node in job.each(ast.Attribute)
+        if node.attr in ("send_message", "send_message_async")
+        and job.kinds.tag(node.value) == "chat"
+        and getattr(job.scopes.parent.get(node), "func", None) is not node
+    ]  # fmt: skip
+
 
 def _perhaps_chat(job: Job, call: ast.Call, func: ast.Attribute) -> None:
     """A method that many things have, with arguments that only the old SDK's chats took."""
@@ -38,13 +54,31 @@ def _perhaps_chat(job: Job, call: ast.Call, func: ast.Attribute) -> None:
                  "send_message(..., config=...) now")  # fmt: skip
 
 
+def directions(job: Job) -> dict[ast.Call, bool]:
+    """For each call that starts a chat, whether that chat is used with ``await``."""
+    found: dict[ast.Call, bool] = {}
+    for node in job.each(ast.Attribute):
+        if node.attr not in ("send_message", "send_message_async"):
+            continue
+        if job.kinds.tag(node.value) != "chat":
+            continue
+        awaited = node.attr == "send_message_async"
+        for start in job.kinds.values(node.value):
+            if not isinstance(start, ast.Call):
+                continue
+            if found.setdefault(start, awaited) != awaited:
+                job.assisted(node, "send_message", "a chat is used either with await or without, "
+                             "not both")  # fmt: skip
+    return found
+
+
 class Chats:
     """The chats of one program."""
 
     def __init__(self, job: Job, models: Models) -> None:
         self.job = job
         self.models = models
-        self._async = self._directions()
+        self._async = directions(job)
 
     def start(self, call: ast.Call, func: ast.Attribute) -> None:
         """``model.start_chat(history=...)``."""
@@ -168,20 +202,3 @@ class Chats:
         if isinstance(owner, ast.Call):
             return None
         return self.models.receiver(owner)
-
-    def _directions(self) -> dict[ast.Call, bool]:
-        """For each call that starts a chat, whether that chat is used with ``await``."""
-        found: dict[ast.Call, bool] = {}
-        for node in self.job.each(ast.Attribute):
-            if node.attr not in ("send_message", "send_message_async"):
-                continue
-            if self.job.kinds.tag(node.value) != "chat":
-                continue
-            awaited = node.attr == "send_message_async"
-            for start in self.job.kinds.values(node.value):
-                if not isinstance(start, ast.Call):
-                    continue
-                if found.setdefault(start, awaited) != awaited:
-                    self.job.assisted(node, "send_message", "a chat is used either with await "
-                                          "or without, not both")  # fmt: skip
-        return found

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gemini_magic.convert.migrate import notebook, program
+from gemini_magic.convert.migrate.javascript import archive
+from gemini_magic.convert.migrate.javascript import files as javascript
+from gemini_magic.convert.migrate.javascript.project import Projects
 from gemini_magic.convert.migrate.job import Options
 from gemini_magic.convert.migrate.project import Project
 from gemini_magic.convert.migrate.report import Place
@@ -21,7 +24,8 @@ from gemini_magic.errors import GeminiMagicError, UsageError
 
 SUFFIXES = (".py", ".ipynb")
 #: A program of more bytes than this was not written by anyone.
-MOST_BYTES = {".py": 10_000_000, ".ipynb": 500_000_000}
+MOST_BYTES = {".ipynb": 500_000_000, archive.SUFFIX: 200_000_000}
+_MOST_BYTES = 10_000_000
 _SKIPPED = {"__pycache__", "node_modules", "site-packages", ".ipynb_checkpoints"}
 
 
@@ -47,9 +51,12 @@ def find(words: Iterable[str]) -> list[Path]:
         if path.is_dir():
             found += sorted(_inside(path))
         elif not os.path.lexists(path):
-            raise UsageError(f"no file is called {word}.", "Name Python files, notebooks, folders.")
-        elif path.suffix not in SUFFIXES:
-            raise UsageError(f"{word} is neither a Python file nor a notebook.")
+            raise UsageError(f"no file is called {word}.", "Name programs, notebooks, folders.")
+        elif path.suffix not in (*SUFFIXES, archive.SUFFIX) and not javascript.handles(path):
+            raise UsageError(
+                f"{word} is neither a program of Python or JavaScript nor a notebook.",
+                "Name programs, notebooks, package.json, HTML, folders or ZIP files of them.",
+            )
         else:
             found.append(path)
     return list(dict.fromkeys(found))
@@ -64,7 +71,10 @@ def _inside(folder: Path) -> Iterator[Path]:
         )  # fmt: skip
         for name in names:
             path = Path(root, name)
-            if path.suffix in SUFFIXES and not path.is_symlink():
+            known = path.suffix in SUFFIXES or (
+                javascript.handles(path) and not javascript.is_built(path.relative_to(folder))
+            )
+            if known and not path.is_symlink():
                 yield path
 
 
@@ -73,10 +83,17 @@ def migrate(path: Path, options: Options = Options()) -> File:  # noqa: B008
     try:
         old = _read(path)
         options = options._replace(path=path)
-        if not program.concerns(old.decode("latin-1"), options) and path.suffix == ".py":
+        if path.suffix == archive.SUFFIX:
+            data, places = archive.migrate(old, path, options)
+            return File(path, old, data, places)
+        ours = javascript.handles(path)
+        concerns = javascript.concerns if ours else program.concerns
+        if path.suffix != ".ipynb" and not concerns(old.decode("latin-1"), options):
             return File(path, old, old)
         text, encoding = _decoded(old, path)
-        if path.suffix == ".ipynb":
+        if ours:
+            made = javascript.migrate(text, path, options)
+        elif path.suffix == ".ipynb":
             made = notebook.migrate(text, path.name, options)
         else:
             made = program.migrate(text, options)
@@ -88,17 +105,26 @@ def migrate(path: Path, options: Options = Options()) -> File:  # noqa: B008
 def project(paths: Iterable[Path]) -> Project | None:
     """What these files know of each other; None where there is but one."""
     texts: dict[Path, str] = {}
-    for path in paths:
+    for path in (one for one in paths if one.suffix in SUFFIXES):
         with suppress(GeminiMagicError):  # it is told when the file's turn comes
             text = _decoded(_read(path), path)[0]
             texts[path] = text if path.suffix == ".py" else notebook.python_of(text)
     return Project(texts) if len(texts) > 1 else None
 
 
+def scripts(paths: Iterable[Path], options: Options) -> Projects | None:
+    """What the JavaScript files among these know of each other; None where there is but one."""
+    texts: dict[Path, str] = {}
+    for path in (one for one in paths if one.suffix in javascript.SUFFIXES):
+        with suppress(GeminiMagicError):
+            texts[path] = _decoded(_read(path), path)[0]
+    return javascript.projects(texts, options)
+
+
 def _read(path: Path) -> bytes:
     try:
         size = path.stat().st_size
-        if size > MOST_BYTES[path.suffix]:
+        if size > MOST_BYTES.get(path.suffix, _MOST_BYTES):
             raise GeminiMagicError(f"it has {size // 1_000_000} MB, which is no program.")
         return path.read_bytes()
     except OSError as error:
@@ -156,8 +182,10 @@ def diff(file: File) -> str:
             _diff(old, new, f"{file.path}[{name}]")
             for (name, old), (_, new) in zip(olds, news, strict=True)
         )
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(file.old).readline)
-    return _diff(file.old.decode(encoding), file.new.decode(encoding), str(file.path))
+    if file.path.suffix == archive.SUFFIX:
+        return archive.diff(file.old, file.new, file.path, _diff)
+    (old, _), (new, _) = (_decoded(data, file.path) for data in (file.old, file.new))
+    return _diff(old, new, str(file.path))
 
 
 def _diff(old: str, new: str, label: str) -> str:

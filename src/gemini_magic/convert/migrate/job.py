@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from gemini_magic.convert.migrate.javascript.project import Projects
 from gemini_magic.convert.migrate.kinds import Kinds
 from gemini_magic.convert.migrate.project import Neighbours, Project
 from gemini_magic.convert.migrate.report import Place, Verdict
@@ -25,7 +26,8 @@ class Options(NamedTuple):
     """``base_url`` goes into each client that is made; None where Google's own is meant.
 
     ``to`` is the SDK to use, "google-genai" or "openai"; ``key_env`` the variable with its key.
-    ``project`` are the other files of the run, ``path`` is this one's.
+    ``project`` are the other files of the run, ``path`` is this one's; ``scripts`` are those of
+    JavaScript.
     """
 
     base_url: str | None = None
@@ -33,6 +35,7 @@ class Options(NamedTuple):
     path: Path | None = None
     to: str = "google-genai"
     key_env: str | None = None
+    scripts: Projects | None = None
 
     def neighbours(self, tree: ast.Module) -> Neighbours:
         """What this file knows of the others."""

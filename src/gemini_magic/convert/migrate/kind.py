@@ -27,7 +27,8 @@ RETURNS: dict[str, Tag] = {
     "caching.CachedContent.create": "cache", "caching.CachedContent.get": "cache",
     "caching.CachedContent.list": "caches",
     "ChatSession": "chat", "upload_file": "file", "get_file": "file", "list_files": "files",
-    "list_models": "models", "GenerationConfig": "settings", "protos.GenerationConfig": "settings",
+    "generate_text": "answer", "list_models": "models",
+    "GenerationConfig": "settings", "protos.GenerationConfig": "settings",
     "types.FunctionDeclaration": "declaration", "protos.FunctionDeclaration": "declaration",
     "types.Tool": "tool", "protos.Tool": "tool", "protos.Part": "part",
 }  # fmt: skip
@@ -69,6 +70,25 @@ def streamed(call: ast.Call) -> Tag:
                 return "either"
             return "stream" if keyword.value.value else "answer"
     return "answer"
+
+
+#: What waits for something and gives what that gives.
+_WAITING = ("run", "run_until_complete", "wait_for", "shield", "create_task", "ensure_future")
+#: What calls a function elsewhere, and where in its arguments that is.
+_CALLING = {"to_thread": 0, "run_in_executor": 1}
+
+
+def waited_for(call: ast.Call) -> ast.expr | None:
+    """What ``asyncio.run`` and its like give: what this gives."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    return call.args[0] if name in _WAITING and call.args else None
+
+
+def called_elsewhere(call: ast.Call) -> ast.expr | None:
+    """The function that ``asyncio.to_thread`` and its like call."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    at = _CALLING.get(name, len(call.args))
+    return call.args[at] if at < len(call.args) else None
 
 
 def argument_of(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:

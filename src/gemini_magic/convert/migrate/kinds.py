@@ -16,13 +16,15 @@ from gemini_magic.convert.migrate.kind import (
     Kind,
     Tag,
     argument_of,
+    called_elsewhere,
     given,
     imported,
     resolved,
     streamed,
     values_of,
+    waited_for,
 )
-from gemini_magic.convert.migrate.scopes import Binding, Scopes
+from gemini_magic.convert.migrate.scopes import Binding, Scopes, gathered
 
 
 class Kinds:
@@ -63,6 +65,11 @@ class Kinds:
         defined = self._scopes.functions.get(name, [])
         kind = self._joined(kind for one in defined for kind in self._returns(one))
         return "" if kind is None else kind.tag
+
+    def held(self, node: ast.AST) -> str:
+        """The tag; empty for what another module holds, which nobody knows here."""
+        tag = self.tag(node)
+        return "" if tag == "symbol" and self.symbol(node) is None else tag
 
     def tag(self, node: ast.AST | None) -> str:
         kind = None if node is None else self.of(node)
@@ -154,8 +161,11 @@ class Kinds:
             elif isinstance(value, ast.List | ast.Tuple):
                 found += [self.of(one) for one in value.elts]
                 found += [self.of(one) for one in self._appended(node)]
-            elif isinstance(value, ast.ListComp):
+            elif isinstance(value, ast.ListComp | ast.GeneratorExp):
                 found.append(self.of(value.elt))
+            for one in gathered(value):
+                starred = isinstance(one, ast.Starred)
+                found.append(self._element(one.value) if starred else self.of(one))  # type: ignore[attr-defined]
         same = set(found)
         return found[0] if len(same) == 1 else None
 
@@ -215,7 +225,12 @@ class Kinds:
             match base.tag, node.attr:
                 case "symbol", attr:
                     name = f"{base.name}.{attr}"
-                    return self._abroad.get(name) or Kind("symbol", name)
+                    if (known := self._abroad.get(name)) is not None:
+                        return known
+                    if old_sdk.canonical(name) is None:  # what this program put there
+                        put = self._joined(map(self._bound, self._scopes.bindings(node)))
+                        return put or Kind("symbol", name)
+                    return Kind("symbol", name)
                 case ("answer" | "either", "text") | (
                     "file" | "cache",
                     "name" | "uri" | "mime_type",
@@ -245,7 +260,7 @@ class Kinds:
             tag = RETURNS.get(name)
             return None if tag is None else Kind(tag)
         if isinstance(node.func, ast.Attribute):
-            found = self._method(node, node.func)
+            found = self._method(node, node.func) or self._elsewhere(node)
             if found is not None:
                 return found
         if isinstance(node.func, ast.Name | ast.Attribute):
@@ -279,6 +294,18 @@ class Kinds:
             case "chat", "__copy__":
                 return Kind("chat")
         return TEXT if func.attr in TEXT_METHODS else None
+
+    def _elsewhere(self, node: ast.Call) -> Kind | None:
+        """An answer that something else waited for, or asked for."""
+        if (inner := waited_for(node)) is not None:
+            found = self.of(inner)
+            return found if found is not None and found.tag in ("answer", "stream") else None
+        called = called_elsewhere(node)
+        if isinstance(called, ast.Attribute) and called.attr.startswith("generate_content"):
+            return Kind("answer") if self.tag(called.value) == "model" else None
+        if isinstance(called, ast.Lambda):
+            return self.of(called.body)
+        return None
 
     def _returns(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterable[Kind | None]:
         if function.returns is not None and (said := self._annotation(function.returns)):

@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 
+from gemini_magic.catalog import bare, successor
 from gemini_magic.convert.migrate import (
     answers,
     caches,
@@ -14,6 +15,8 @@ from gemini_magic.convert.migrate import (
     clients,
     contents,
     imports,
+    palm,
+    pictures,
     services,
     symbols,
 )
@@ -22,10 +25,13 @@ from gemini_magic.convert.migrate.models import Models
 from gemini_magic.convert.migrate.report import Migrated, Place
 from gemini_magic.convert.migrate.source import Source
 from gemini_magic.convert.migrate.to_openai import rewrite as to_openai
+from gemini_magic.convert.secrets import keys_in
 from gemini_magic.errors import GeminiMagicError
 
+#: Models of the Vertex AI SDK.
+_VERTEX = re.compile(r"vertexai\.(?:preview\.)?(?:generative_models|vision_models|language_models)")
 #: A program without these words has nothing of the old SDK's.
-_WORDS = re.compile(r"generativeai|generativelanguage")
+_WORDS = re.compile(r"generativeai|generativelanguage|models\.generate_images|vertexai\.")
 
 
 def concerns(text: str, options: Options = Options()) -> bool:  # noqa: B008
@@ -42,8 +48,10 @@ def migrate(text: str, options: Options = Options()) -> Migrated:  # noqa: B008
     if not concerns(text, options):
         return Migrated(text)
     job = Job(read(text), options)
+    told = [*_hidden(job), *_elsewhere(job)]
     if not imports.uses_old(job) and not job.neighbours.asks:
-        return Migrated(text, tuple(_hidden(job)))
+        pictures.rewrite(job)
+        return _made(job, told)
     if imports.star(job):
         return Migrated(text, tuple(job.places))
     imports.name_modules(job)
@@ -54,18 +62,29 @@ def migrate(text: str, options: Options = Options()) -> Migrated:  # noqa: B008
         target = to_openai.rules(job, models)
     else:
         configured = _rules(job, models)
-    changed = any(place.verdict != "left" for place in job.places)
-    if not changed and not _only_names(job):
-        return Migrated(text, tuple(_ordered(job.places)))
+    if not _is_changed(job) and not _only_names(job):
+        return Migrated(text, tuple(_ordered([*job.places, *told])))
     if target is not None:
         to_openai.finish(target)
     else:
         imports.companions(job)
         imports.rewrite(job, configured=configured)
+    return _made(job, [*told, *_noted(job)])
+
+
+def _made(job: Job, told: list[Place]) -> Migrated:
+    """The program with all edits; as it was where none but marks are to be made."""
+    places = tuple(_ordered([*job.places, *told]))
+    if not _is_changed(job) and job.places:
+        return Migrated(job.source.text, places)
     job.write_marks()
     made = job.edits.render()
     _check(made)
-    return Migrated(made, tuple(_ordered([*job.places, *_hidden(job)])))
+    return Migrated(made, places)
+
+
+def _is_changed(job: Job) -> bool:
+    return any(place.verdict != "left" for place in job.places)
 
 
 def _rules(job: Job, models: Models) -> bool:
@@ -73,6 +92,7 @@ def _rules(job: Job, models: Models) -> bool:
     job.travelling = models.travelling
     configured = clients.rewrite(job)
     calls.rewrite(job, models)
+    palm.rewrite(job)
     chats.rewrite(job, models)
     models.rewrite()
     contents.rewrite(job)
@@ -114,6 +134,32 @@ def _check(text: str) -> None:
 def _only_names(job: Job) -> bool:
     """Whether nothing but imports is to change."""
     return not job.places
+
+
+def _elsewhere(job: Job) -> list[Place]:
+    """The other SDK that is gone: what is told of it, as it is not changed."""
+    modules = [(node.lineno, one.name) for node in job.each(ast.Import) for one in node.names]
+    modules += [(node.lineno, f"{node.module}.") for node in job.each(ast.ImportFrom)]
+    return [
+        Place(line, "left", "vertexai", "the models of the Vertex AI SDK ended in 2026: they are "
+              "genai.Client(enterprise=True, project=..., location=...) of google-genai")
+        for line, name in modules if _VERTEX.match(name)
+    ]  # fmt: skip
+
+
+def _noted(job: Job) -> list[Place]:
+    """What the new code takes over from the old one, and its author should know of."""
+    found = []
+    for node in job.each(ast.Constant):
+        name = bare(node.value) if isinstance(node.value, str) and len(node.value) < 100 else ""
+        if (newer := successor(name)) is not None:
+            found.append(Place(node.lineno, "done", "model-name", f"{name} is retired, and is "
+                               f"asked all the same; today's is {newer}"))  # fmt: skip
+    for key in keys_in(job.source.text):
+        found.append(Place(key.line, "done", "key", f"a key stands here: put it into the "
+                           f"environment as {key.name}, and make a new one where others could "
+                           "read it"))  # fmt: skip
+    return list(dict.fromkeys(found))
 
 
 def _ordered(places: list[Place]) -> list[Place]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -84,11 +85,14 @@ class Scopes:
 
     def key(self, node: ast.AST) -> str:
         """The name of an attribute or a subscript: the same for ``self.x`` in all of a class."""
+        text = ast.unparse(node)
+        if ".session_state[" in text:  # Streamlit's, where x["a"] and x.a are the same
+            text = re.sub(r"(?<=\.session_state)\['(\w+)'\]", r".\1", text)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             owner = self.scope[node].class_of()
             if node.value.id in ("self", "cls") and owner is not None:
                 return f"{owner.name}.{node.attr}"
-        return ast.unparse(node)
+        return text
 
     def bindings(self, node: ast.expr) -> list[Binding]:
         """What a name, attribute or subscript was bound to, anywhere."""
@@ -144,6 +148,7 @@ class Scopes:
             self._bind(node.id, scope, how, value)
         elif isinstance(node, ast.Tuple | ast.List):
             values = value.elts if how == "value" and isinstance(value, ast.Tuple) else []
+            values = values or (gathered(value) if how == "value" else [])
             for number, one in enumerate(node.elts):
                 if len(values) == len(node.elts):
                     self._target(one, scope, "value", values[number])
@@ -219,6 +224,15 @@ class Scopes:
             self.parent[child] = node
             within = id(child) in inside or isinstance(node, _COMPREHENSIONS)
             self._visit(child, inner if within else scope)
+
+
+def gathered(node: Any) -> list[ast.expr]:
+    """What ``asyncio.gather`` waits for, if that is what it is."""
+    call = node.value if isinstance(node, ast.Await) else node
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name | ast.Attribute):
+        return []
+    name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr
+    return call.args if name == "gather" else []
 
 
 def _declare(node: Any, scope: Scope) -> None:

@@ -7,9 +7,10 @@ every byte.
 from __future__ import annotations
 
 import ast
+import bisect
 import re
 import warnings
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 
 class Span(NamedTuple):
@@ -107,6 +108,14 @@ def _reads_as(text: str, wanted: str) -> bool:
         return False
 
 
+class Text(Protocol):
+    """A text that is edited, whatever its language."""
+
+    text: str
+
+    def span(self, node: Any, /) -> Span: ...
+
+
 class Edit(NamedTuple):
     span: Span
     parts: tuple[Part, ...]
@@ -115,9 +124,10 @@ class Edit(NamedTuple):
 class Edits:
     """Edits of one text; they may lie in each other, but not across each other."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Text) -> None:
         self._source = source
         self._edits: list[Edit] = []
+        self._starts: list[int] = []
         self._sorted = True
 
     def __bool__(self) -> bool:
@@ -131,6 +141,15 @@ class Edits:
     def insert(self, at: int, *parts: Part) -> None:
         self.replace(Span(at, at), *parts)
 
+    def hides(self, at: int) -> int | None:
+        """Where the edit begins in whose new text this place is not; None where it is there."""
+        for (start, end), parts in self._edits:
+            if start < at < end and not any(
+                isinstance(part, Span) and part.start < at < part.end for part in parts
+            ):
+                return start
+        return None
+
     def render(self) -> str:
         """The new text."""
         if not self._sorted:
@@ -138,6 +157,7 @@ class Edits:
             # same piece the first is around the second.
             self._edits.sort(key=lambda one: (one.span.start, one.span.start != one.span.end,
                                               -one.span.end))  # fmt: skip
+            self._starts = [edit.span.start for edit in self._edits]
             self._sorted = True
         whole = Span(0, len(self._source.text))
         return "".join(self._render(whole, (), whole=True))
@@ -152,9 +172,9 @@ class Edits:
     def _render(self, span: Span, active: tuple[int, ...], *, whole: bool = False) -> list[str]:
         made: list[str] = []
         position = span.start
-        for number, edit in enumerate(self._edits):
-            (start, end), parts = edit
-            if start < span.start or number in active:
+        for number in range(bisect.bisect_left(self._starts, span.start), len(self._edits)):
+            (start, end), parts = self._edits[number]
+            if number in active:
                 continue
             if start > span.end:
                 break

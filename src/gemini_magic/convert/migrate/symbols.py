@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 
-from gemini_magic.convert.migrate import old_sdk
+from gemini_magic.convert.migrate import old_sdk, tools
 from gemini_magic.convert.migrate.job import Job
 from gemini_magic.convert.migrate.source import Span
 
 #: Handled where they are called.
 _CALLED = {"configure", "GenerativeModel", "ChatSession", "upload_file", "get_file", "delete_file",
            "list_files", "list_models", "get_model", "get_base_model", "embed_content",
-           "embed_content_async", "GenerativeModel.from_cached_content",
+           "embed_content_async", "generate_text", "GenerativeModel.from_cached_content",
            "caching.CachedContent.create", "caching.CachedContent.get",
            "caching.CachedContent.list"}  # fmt: skip
 #: Annotations.
@@ -94,7 +94,7 @@ def _arguments(job: Job, call: ast.Call, name: str) -> None:
         if old_sdk.new_type(name) is None:
             return
         job.edits.insert(job.span(call.func).end, ".model_validate")
-        _keys(job, call.args[0])
+        tools.plain_keys(job, call.args[0])
         if not isinstance(call.args[0], ast.Dict):
             job.assisted(call, "types", "protos took what this may be; types take a dict, or their "
                          "own kind")  # fmt: skip
@@ -102,14 +102,6 @@ def _arguments(job: Job, call: ast.Call, name: str) -> None:
         if keyword.arg in ("type_", "format_"):
             start = job.span(keyword).start
             job.edits.replace(Span(start, start + len(keyword.arg)), keyword.arg[:-1])
-
-
-def _keys(job: Job, node: ast.expr) -> None:
-    """The keys that were written otherwise, so as not to be names of Python's."""
-    for one in ast.walk(node):
-        for key in one.keys if isinstance(one, ast.Dict) else ():
-            if isinstance(key, ast.Constant) and key.value in ("type_", "format_"):
-                job.edits.replace(key, f'"{key.value[:-1]}"')
 
 
 def _annotation(job: Job, node: ast.Name | ast.Attribute, name: str) -> None:

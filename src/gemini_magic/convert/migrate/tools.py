@@ -12,6 +12,8 @@ _TOOL_KEYS = {"function_declarations", "google_search_retrieval", "code_executio
 
 def converted(job: Job, node: ast.expr) -> list[Part]:
     """What to give as ``tools``."""
+    for value in job.kinds.values(node):
+        plain_keys(job, value)
     if isinstance(node, ast.List | ast.Tuple):
         return _listed(job, node)
     kind = _kind(job, node)
@@ -29,6 +31,17 @@ def converted(job: Job, node: ast.expr) -> list[Part]:
     if not isinstance(node, ast.Call | ast.ListComp):
         job.assisted(node, "tools", "tools has to be a list of functions or types.Tool now")
     return [job.span(node)]
+
+
+def plain_keys(job: Job, node: ast.expr) -> None:
+    """The keys that were written otherwise, so as not to be names of Python's."""
+    for one in ast.walk(node):
+        for key in one.keys if isinstance(one, ast.Dict) else ():
+            if not isinstance(key, ast.Constant) or key.value not in ("type_", "format_"):
+                continue
+            if key not in job.wrapped:
+                job.wrapped.add(key)
+                job.edits.replace(key, f'"{key.value[:-1]}"')
 
 
 def callable_ones(job: Job, node: ast.expr) -> bool:

@@ -76,13 +76,13 @@ def _parts(chunk: Chunk) -> Iterator[Part]:
     if text := values.text(chunk.get("text")):
         yield Part(text=text)
     for key in own:
-        yield from _content(key, chunk[key])
+        yield from _content(key, chunk[key], values.texts(chunk.get("thoughtSignatures")))
     for part in values.mappings(chunk.get("parts")):
         if not text and values.text(part.get("text")) and (part.get("thought") is True) == thought:
             yield Part(text=part["text"])
         for key in _CONTENTS:
             if key in part and not _is_told(key, own):
-                yield from _content(key, part[key])
+                yield from _content(key, part[key], values.texts([part.get("thoughtSignature")]))
 
 
 def _is_told(key: str, own: list[str]) -> bool:
@@ -90,7 +90,8 @@ def _is_told(key: str, own: list[str]) -> bool:
     return key in own or (key in INLINE and any(one in INLINE for one in own))
 
 
-def _content(key: str, value: Any) -> Iterator[Part]:
+def _content(key: str, value: Any, signatures: Sequence[str]) -> Iterator[Part]:
+    """What a key stands for. A call needs its signature when it is told again (Gemini 3)."""
     held = values.mapping(value)
     if key in INLINE:
         if data := values.data(held.get("data")):
@@ -103,7 +104,8 @@ def _content(key: str, value: Any) -> Iterator[Part]:
         failed = values.text(held.get("outcome")) not in ("", "OUTCOME_OK")
         yield Part(output=CodeOutput(values.text(held.get("output")), failed))
     elif key == "functionCall":
-        yield Part(call=ToolCall(values.text(held.get("name")), _json(held.get("args", {}))))
+        call = ToolCall(values.text(held.get("name")), _json(held.get("args", {})))
+        yield Part(call=call, signature=values.data(signatures[0]) if signatures else None)
     elif key == "functionResponse":
         given = _json(held.get("response", {}))
         yield Part(result=ToolResult(values.text(held.get("name")), given))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from gemini_magic.cell import GeminiCell, cell_parts
@@ -73,16 +72,15 @@ def saved(notebook: Notebook, context: Context) -> tuple[dict[str, Any], tuple[N
     prompts = list(_prompts(notebook, whole, context.magic))
     if not prompts and not kept:
         raise UsageError(f"{notebook.name} has no %%{context.magic} cell; nothing was written.")
-    folder = context.folder
 
     def read(name: str) -> bytes:
-        return _beside(folder, name)
+        return _beside(context, name)
 
     constants = Constants(
         [values.text(_source(cell)) for cell in values.mappings(whole.get("cells"))], read
     )
     base = restored(kept.get("document") or _EMPTY, read)
-    writer = ChunkWriter(constants, folder)
+    writer = ChunkWriter(constants, context)
     if "chunkedPrompt" in base:
         base = _with_chunks(base, kept, prompts, writer, read, tell)
     elif any(one.kept and not _same_prompt(one) for one in prompts):
@@ -215,11 +213,12 @@ def _comparable(options: Mapping[str, OptionValue], constants: Constants) -> dic
     return found
 
 
-def _beside(folder: Path, name: str) -> bytes:
+def _beside(context: Context, name: str) -> bytes:
     """A file of the notebook's, beside it: metadata may name no other."""
     first, _, rest = name.partition("/")
-    path = folder / name
-    if first != FOLDER or "/" in rest or "\\" in rest or rest.startswith(".") or path.is_symlink():
+    path = context.folder / name
+    plain = context.may_read(path) and not path.is_symlink()
+    if not plain or first != FOLDER or "/" in rest or "\\" in rest or rest.startswith("."):
         raise GeminiMagicError(
             f"the notebook names {name[:80]!r} as a file of its own; nothing was written."
         )

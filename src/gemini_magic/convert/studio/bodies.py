@@ -17,6 +17,7 @@ from gemini_magic.convert.steps import Note
 from gemini_magic.convert.studio import values
 from gemini_magic.convert.studio.answers import reply_of
 from gemini_magic.convert.studio.chunks import INLINE
+from gemini_magic.convert.studio.definitions import Named
 from gemini_magic.convert.studio.naming import identifier
 from gemini_magic.convert.studio.options import options_of, put
 from gemini_magic.convert.studio.pieces import Address, Media, Missing, Piece, Slot, Text, Turn
@@ -92,7 +93,7 @@ def turns_of(call: Call, notes: dict[Note, None]) -> list[Turn]:
     model = call.model if isinstance(call.model, str) else ""
     if not model:
         tell("left-out", "the model is not a text in the code: the cell asks the default one")
-    options = _options(config, model, tell)
+    options, needs = _options(config, model, tell)
     system = _system(config, tell)
     said = [*_messages(call.history, tell), *_messages(call.contents, tell)]
     turns: list[Turn] = []
@@ -108,7 +109,7 @@ def turns_of(call: Call, notes: dict[Note, None]) -> list[Turn]:
         if pieces and is_open:
             turns[-1] = turns[-1]._replace(pieces=_joined([*turns[-1].pieces, *pieces]))
         elif pieces:
-            turns.append(Turn(pieces, options, system=system, chat=call.chat))
+            turns.append(Turn(pieces, options, system=system, chat=call.chat, needs=needs))
             is_open = True
     if len(turns) > 1 and not call.chat:
         turns = [turn._replace(chat="chat") for turn in turns]
@@ -129,7 +130,10 @@ def _flat(config: Any) -> dict[str, Any]:
     return {**held, **values.mapping(inner)}
 
 
-def _options(config: Mapping[str, Any], model: str, tell: Any) -> dict[str, OptionValue]:
+def _options(
+    config: Mapping[str, Any], model: str, tell: Any
+) -> tuple[dict[str, OptionValue], tuple[str, ...]]:
+    """The options of a configuration, and the code that they need."""
     settings: dict[str, Any] = {"model": model}
     for name in (
         "temperature", "topP", "topK", "maxOutputTokens", "seed", "presencePenalty",
@@ -139,7 +143,7 @@ def _options(config: Mapping[str, Any], model: str, tell: Any) -> dict[str, Opti
         value = get(config, name)
         if _is_unknown(value):
             tell("left-out", f"{name} is known only when the code runs")
-        elif value is not None:
+        elif value is not None and not isinstance(value, Named):
             settings[name] = _plain(value)
     thinking, picture = get(config, "thinkingConfig"), get(config, "imageConfig")
     for name in ("thinkingBudget", "thinkingLevel"):
@@ -149,20 +153,32 @@ def _options(config: Mapping[str, Any], model: str, tell: Any) -> dict[str, Opti
         if isinstance(value := get(picture, theirs), str) and value:  # "" is Get code's "default"
             settings[name] = value
     settings["safetySettings"] = _safety(get(config, "safetySettings"))
-    settings |= _services(get(config, "tools"), tell)
+    tools = get(config, "tools")
+    tools = tools if isinstance(tools, list) else [tools]
+    settings |= _services(tools, tell)
     if not model:
         settings.pop("model")
     given = options_of(settings, tell)
     schema = get(config, "responseJsonSchema")
     if isinstance(schema, Mapping):
         given["schema"] = json.dumps(_plain(schema), ensure_ascii=False)
+    needs: dict[str, None] = {}
+    for one in (get(config, "responseSchema"), schema):
+        if isinstance(one, Named):
+            given["schema"] = one.expression
+            needs |= dict.fromkeys(one.needs)
+    if functions := [one for one in tools if isinstance(one, Named)]:
+        given["tools"] = tuple(one.expression for one in functions)
+        needs |= {text: None for one in functions for text in one.needs}
+        names = ", ".join(one.expression for one in functions)
+        tell("differs", f"the cell itself calls {names[:80]} when the model asks for it")
     speech = get(config, "speechConfig")
     voice = get(get(get(speech, "voiceConfig"), "prebuiltVoiceConfig"), "voiceName")
     if isinstance(voice, str) and voice:
         put(given, "voice", voice, "voiceName", tell)
     if get(speech, "multiSpeakerVoiceConfig") is not None:
         tell("left-out", "a cell speaks with one voice: multiSpeakerVoiceConfig is left out")
-    return given
+    return given, tuple(needs)
 
 
 def _safety(rows: Any) -> list[Any]:
@@ -179,14 +195,14 @@ def _safety(rows: Any) -> list[Any]:
     return made
 
 
-def _services(tools: Any, tell: Any) -> dict[str, Any]:
+def _services(tools: list[Any], tell: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for tool in tools if isinstance(tools, list) else [tools]:
+    for tool in tools:
         if isinstance(tool, str):
             names = [tool]
         elif isinstance(tool, Mapping):
             names = list(tool)
-        elif tool is None:
+        elif tool is None or isinstance(tool, Named):
             continue
         else:
             tell("left-out", "a tool that only the code knows is left out: --tools FUNCTION")

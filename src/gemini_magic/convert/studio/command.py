@@ -66,9 +66,11 @@ def run(arguments: argparse.Namespace, face: Face) -> list[Path]:
         raise UsageError(f"{folder} is a file; nothing was written.", "Name a folder: -o DIR")
     places = [folder / f"{one.name}.ipynb" for one in named]
     if named:
-        files = _files(folder, named, places)
+        files = files_of(folder, named, places)
         if not arguments.force and (there := writing.changed(files)):
-            raise UsageError(f"{there[0]} is there already; nothing was written.", "Add --force.")
+            raise writing.InTheWay(
+                f"{there[0]} is there already; nothing was written.", "Add --force."
+            )
         writing.write_all(files)
     _report(arguments, face, outcomes, places)
     for earlier in problems[:-1]:
@@ -96,7 +98,7 @@ def _paths(words: Sequence[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _files(folder: Path, named: Sequence[Imported], places: Sequence[Path]) -> dict[Path, bytes]:
+def files_of(folder: Path, named: Sequence[Imported], places: Sequence[Path]) -> dict[Path, bytes]:
     """What is to be written; each notebook after the files that it reads."""
     files: dict[Path, bytes] = {}
     for one, place in zip(named, places, strict=True):

@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from gemini_magic.convert.studio.bodies import Formed, Unknown, added, formed
-from gemini_magic.convert.studio.javascript_tokens import (
+from gemini_magic.convert.javascript_tokens import (
     DEEPEST,
     Token,
     TooMuch,
     Unreadable,
     tokens,
 )
+from gemini_magic.convert.studio.bodies import Formed, Unknown, added, formed
 from gemini_magic.convert.studio.naming import identifier
 from gemini_magic.convert.studio.pieces import Slot, Text
 
@@ -68,7 +68,7 @@ class Reader:
         for part in token.value:
             if not isinstance(part, str):
                 inner = Reader("")
-                inner.source, inner.tokens, inner.names = self.source, part[1], self.names
+                inner.source, inner.tokens, inner.names = self.source, part.tokens, self.names
                 inner._told, inner._left = self._told, self._left
                 yield from inner.statements()
 
@@ -283,14 +283,13 @@ class Reader:
             if isinstance(part, str):
                 pieces += [Text(part)] if part else []
                 continue
-            source, _ = part
-            known = self.names.get(source)
+            known = self.names.get(part.source)
             if isinstance(known, str):
                 pieces.append(Text(known))
             elif isinstance(known, Formed):
                 pieces += known.pieces
             else:
-                pieces.append(Slot(identifier(source, "value")))
+                pieces.append(Slot(identifier(part.source, "value")))
         return formed(pieces)
 
     def _object(self) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gemini_magic.convert.javascript_tokens import Unreadable
 from gemini_magic.convert.studio import values
 from gemini_magic.convert.studio.bodies import Call, Unknown, get
 from gemini_magic.convert.studio.javascript import Called, Reader
-from gemini_magic.convert.studio.javascript_tokens import Unreadable
 from gemini_magic.convert.studio.naming import identifier
 
 _SDK = re.compile(r"""["'](?:@google/genai|@google/generative-ai|npm:@google/genai)[^"']*["']""")

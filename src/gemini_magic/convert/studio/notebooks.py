@@ -9,6 +9,7 @@ from typing import Any
 
 from gemini_magic import template
 from gemini_magic.cell import GeminiCell
+from gemini_magic.convert.studio import stored
 from gemini_magic.convert.studio.kept import LONG, Files, outsourced
 from gemini_magic.convert.studio.literals import literal
 from gemini_magic.convert.studio.naming import file_name, identifier, inert
@@ -45,6 +46,11 @@ def prompt_digest(cell: GeminiCell) -> str:
     return digest(json.dumps(given))
 
 
+def _identify(cell: dict[str, Any], number: int) -> None:
+    """Give a cell an id that the same import gives again."""
+    cell["id"] = f"{digest(cell['source'])[:8]}-{number}"
+
+
 class _Writer:
     def __init__(self, found: Found, draw: Draw) -> None:
         self._found = found
@@ -54,12 +60,20 @@ class _Writer:
         self._known: dict[tuple[str, str], str] = {}
         self._comments: dict[str, str] = {}
         self._cells: list[dict[str, Any]] = []
+        self._asked: list[tuple[dict[str, Any], GeminiCell, Turn]] = []
+        self._defined: set[str] = set()
         self._paths = False
 
     def notebook(self) -> Imported:
         for turn in self._found.turns:
             self._turn(turn)
+        for number, cell in enumerate(self._cells, 2):  # below the title and the setup
+            _identify(cell, number)
         setup = ["%load_ext gemini_magic"]
+        told = [(cell["id"], parsed, turn) for cell, parsed, turn in self._asked]
+        if (said := stored.keep(told, self._files)) is not None:
+            setup += ["# What was said already: any cell can be run without those above it.",
+                      f"%gemini chat load {said}"]  # fmt: skip
         if self._paths:
             setup += ["", "from pathlib import Path"]
         for name, value in self._names.items():
@@ -72,9 +86,9 @@ class _Writer:
         }
         if kept is not None:
             metadata["gemini_magic"] = {"aistudio": outsourced(kept, self._files)}
+        for number, cell in enumerate(head):
+            _identify(cell, number)
         cells = [*head, *self._cells]
-        for number, cell in enumerate(cells):
-            cell["id"] = f"{digest(cell['source'])[:8]}-{number}"
         notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
         found = self._found
         return Imported(
@@ -103,6 +117,9 @@ class _Writer:
     def _turn(self, turn: Turn) -> None:
         if turn.above:
             self._cells.append(self._markdown(inert(turn.above)))
+        if new := [one for one in turn.needs if one not in self._defined]:
+            self._defined.update(new)
+            self._cells.append(self._code("\n\n".join(new)))
         cell = self._cell(turn)
         kept = None
         if turn.kept is not None:
@@ -114,6 +131,7 @@ class _Writer:
             saved = [Path(self._files.add(one.data or b"", one.mime_type or "")) for one in media]
             outputs = self._draw(turn.reply, form, cell.template, saved)
         self._cells.append(self._code(cell.to_source(), kept, outputs))
+        self._asked.append((self._cells[-1], cell, turn))
 
     def _cell(self, turn: Turn) -> GeminiCell:
         given = dict(turn.options)
@@ -213,7 +231,7 @@ class _Writer:
     def _missing(self, piece: Missing) -> str:
         """A variable that says what is missing, and how to put it in its place."""
         self._paths = True
-        said = f"[this {piece.what} is not here: {piece.where}, {piece.id}]"
+        said = stored.said_of(piece)
         link = f" ({piece.link})" if piece.link and piece.link.isprintable() else ""
         kind = identifier(piece.what, "file")
         self._comments[name := self._name(f"missing_{kind}", literal(said))] = (

@@ -56,7 +56,7 @@ class Turn(NamedTuple):
 
     ``kept`` are JSON values that the cell's metadata keeps, so that writing back loses nothing.
     ``chat`` names the conversation, empty where it is none. ``above`` is a line of text that goes
-    above the cell.
+    above the cell, ``needs`` is code that has to run before it.
     """
 
     pieces: tuple[Piece, ...]
@@ -66,6 +66,7 @@ class Turn(NamedTuple):
     kept: Mapping[str, Any] | None = None
     system: str | None = None
     above: str = ""
+    needs: tuple[str, ...] = ()
 
 
 class Found(NamedTuple):

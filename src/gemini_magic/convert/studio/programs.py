@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import PurePosixPath
 
+from gemini_magic.convert.javascript_tokens import Unreadable
 from gemini_magic.convert.secrets import keys_in
 from gemini_magic.convert.steps import Note
 from gemini_magic.convert.studio import javascript_calls, python_calls, shell_calls
 from gemini_magic.convert.studio.bodies import Call, turns_of
 from gemini_magic.convert.studio.documents import NotAPrompt
-from gemini_magic.convert.studio.javascript_tokens import Unreadable
 from gemini_magic.convert.studio.pieces import Found, Missing, Slot, Turn
 from gemini_magic.convert.studio.redacted import key_note, text_without_keys
 
@@ -93,7 +93,7 @@ def _checked(source: str, key_names: Set[str], notes: dict[Note, None]) -> str:
 def _read(source: str) -> tuple[str, list[Call]]:
     """The language of a program that asks Gemini, and its calls; "" for any other text."""
     if (tree := parsed(source)) is not None and python_calls.is_ours(tree):
-        return "Python", list(python_calls.settled_calls(tree))
+        return "Python", list(python_calls.settled_calls(tree, source))
     try:
         if shell_calls.is_ours(source) and not javascript_calls.is_ours(source):
             return "shell", list(shell_calls.calls(source))
@@ -111,7 +111,7 @@ def _read_app_file(name: str, source: str) -> list[Call]:
         tree = parsed(source)
         if tree is None or not python_calls.is_ours(tree):
             return []
-        return list(python_calls.settled_calls(tree))
+        return list(python_calls.settled_calls(tree, source))
     return list(javascript_calls.calls(source))
 
 

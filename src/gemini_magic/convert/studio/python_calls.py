@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gemini_magic.convert.studio import values
 from gemini_magic.convert.studio.bodies import Call, Formed, Held, Unknown, added, formed, get
+from gemini_magic.convert.studio.definitions import Definitions
 from gemini_magic.convert.studio.naming import identifier
 from gemini_magic.convert.studio.pieces import Missing, Slot, Text
 
@@ -386,7 +387,32 @@ def settled(value: Any) -> Any:
     return value
 
 
-def settled_calls(tree: ast.Module) -> Iterator[Call]:
-    """The calls, in JSON values alone."""
+def settled_calls(tree: ast.Module, source: str) -> Iterator[Call]:
+    """The calls, in JSON values, and what the program defines for them."""
+    definitions = Definitions(tree, source)
     for call in calls(tree):
-        yield Call(*(settled(one) for one in call))
+        made = Call(*(settled(one) for one in call))
+        config = made.config
+        if isinstance(config, Mapping):
+            inner = values.mapping(get(config, "generationConfig"))
+            config = {**config, **inner, **_defined({**config, **inner}, definitions)}
+        yield made._replace(config=config)
+
+
+def _defined(config: Mapping[str, Any], definitions: Definitions) -> dict[str, Any]:
+    """Tools and schemas of a configuration that are the program's own functions and classes."""
+    found: dict[str, Any] = {}
+    for key in ("tools", "response_schema", "response_json_schema"):
+        value = config.get(key)
+        if key == "tools" and isinstance(value, list):
+            found[key] = [_named(one, definitions, name=True) for one in value]
+        elif isinstance(value, Unknown):
+            found[key] = _named(value, definitions, name=key == "tools")
+    return found
+
+
+def _named(value: Any, definitions: Definitions, *, name: bool) -> Any:
+    """What the program defines, if it is that; ``name``: nothing but a name can be told."""
+    if not isinstance(value, Unknown) or (name and not value.source.isidentifier()):
+        return value
+    return definitions.named(value.source) or value

@@ -11,9 +11,9 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from gemini_magic.convert.javascript_tokens import Unreadable
 from gemini_magic.convert.studio.bodies import Call, get
 from gemini_magic.convert.studio.javascript import value_of
-from gemini_magic.convert.studio.javascript_tokens import Unreadable
 
 _MODEL = re.compile(r"models/([^/:?\s\"']+):(\w+)")
 _HEREDOC = re.compile(r"<<-?[ \t]*(['\"]?)(\w+)\1([^\n]*)\n")

@@ -7,21 +7,29 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gemini_magic.convert.javascript_tokens import Unreadable
 from gemini_magic.convert.studio import values
 from gemini_magic.convert.studio.bodies import Call
 from gemini_magic.convert.studio.javascript import value_of
-from gemini_magic.convert.studio.javascript_tokens import Unreadable
 from gemini_magic.convert.studio.programs import parsed
 
 _MARK = "isTemplate: true"
 _NAMES = ("model", "contents", "generation_config", "safety_settings", "user_input")
 
 
+#: The parameters that make a notebook one of these: others have forms with this mark, too.
+_OWN = re.compile(r"(?m)^\s*(?:contents|user_input)(?:_b64)?\s*=")
+
+
 def is_ours(sources: Sequence[str]) -> bool:
-    return any(_MARK in source and "@param" in source for source in sources)
+    return any(
+        _MARK in source and "@param" in source and _OWN.search(source) is not None
+        for source in sources
+    )
 
 
 def call_of(sources: Sequence[str]) -> Call:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from gemini_magic import media, template
 from gemini_magic.cell import GeminiCell
+from gemini_magic.convert.context import Context
 from gemini_magic.convert.studio import values
 from gemini_magic.convert.studio.constants import Constants
 from gemini_magic.convert.studio.documents import LARGEST
@@ -21,11 +21,11 @@ _MISSING = re.compile(r"\[this (\w+) is not here: Google Drive, ([^\]]+)\]")
 
 
 class ChunkWriter:
-    """Writes what cells ask as chunks. Files are read from ``folder``."""
+    """Writes what cells ask as chunks. Files are read from the notebook's folder."""
 
-    def __init__(self, constants: Constants, folder: Path) -> None:
+    def __init__(self, constants: Constants, context: Context) -> None:
         self._constants = constants
-        self._folder = folder
+        self._context = context
 
     def asked(self, cell: GeminiCell, tell: Callable[[str, str], None]) -> list[dict[str, Any]]:
         """The chunks of a question: its media, each one of its own, then its text."""
@@ -52,9 +52,13 @@ class ChunkWriter:
         if found := _MISSING.fullmatch(self._constants.text(word) or ""):
             kind = {"file": "Document"}.get(found[1], found[1].capitalize())
             return {f"drive{kind}": {"id": found[2]}}
-        path = self._folder / word
+        path = self._context.folder / word
         try:
-            if not path.is_file() or path.stat().st_size > LARGEST:
+            if (
+                not self._context.may_read(path)
+                or not path.is_file()
+                or path.stat().st_size > LARGEST
+            ):
                 return None
             data = path.read_bytes()
         except (OSError, ValueError):

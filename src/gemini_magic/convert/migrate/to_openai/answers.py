@@ -14,6 +14,10 @@ _USAGE = {"prompt_token_count": "prompt_tokens", "candidates_token_count": "comp
 FINISH = {"STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "content_filter",
           "RECITATION": "content_filter", "BLOCKLIST": "content_filter",
           "PROHIBITED_CONTENT": "content_filter", "SPII": "content_filter"}  # fmt: skip
+#: What Google's answers have, and OpenAI's have not or elsewhere.
+_GOOGLES = {"candidates", "parts", "usage_metadata", "prompt_feedback", "model_version",
+            "safety_ratings", "citation_metadata", "grounding_metadata", "grounding_attributions",
+            "avg_logprobs", "logprobs_result", "token_count"}  # fmt: skip
 _ITEM = {"candidates": "candidate", "parts": "part"}
 _FIELDS = {"text": "content", "function_call": "tool_calls"}
 
@@ -48,6 +52,9 @@ class Reading:
                 self.job.replace(subscript, self.job.span(subscript.value))
         for compare in self.job.each(ast.Compare):
             self._compare(compare)
+        for call in self.job.each(ast.Call):
+            if shared.of_type(call):
+                self._to_dict(call)
 
     def role(self, node: ast.AST) -> str:
         """ "answer", "candidates", "candidate", "content", "parts", "part", "call", "finish"."""
@@ -115,6 +122,8 @@ class Reading:
                 self._change(node, f"{self.target.function('call_of')}(", base, ")")
             case "part", name:
                 job.left(node, "part", f"a message has no {name}")
+            case "call", "name" if shared.is_asked(job, node):
+                self._change(node, "(", base, " and ", base, ".name)")
             case "call", "args":
                 json = self.target.module("json")
                 self._change(node, f"{json}.loads(", base, ".arguments)")
@@ -132,6 +141,9 @@ class Reading:
                          "pieces together")  # fmt: skip
             case (("answer" | "chunk"), ("to_dict" | "_result")):
                 job.left(node, "to_dict", "it is model_dump() now, of another shape")
+            case (("answer" | "chunk" | "candidate"), name) if name in _GOOGLES:
+                what = "a piece of a stream" if role == "chunk" else "an answer"
+                job.left(node, "answer", f"{what} of openai has no {name}")
             case "chat", "history":
                 self._history(node)
             case "chat", ("last" | "rewind" | "_history"):
@@ -159,6 +171,17 @@ class Reading:
         if shared.raises(job, node):
             job.assisted(node, "text", "an answer without text is empty now, and raises no "
                          "ValueError")  # fmt: skip
+
+    def _to_dict(self, call: ast.Call) -> None:
+        """``type(x).to_dict(x)``."""
+        if self.role(call.args[0]) != "call":
+            self.job.left(call, "to_dict", "it is model_dump() now, of another shape")
+            return
+        said, quote = self.job.span(call.args[0]), self.job.quote(call)
+        name, args = f"{quote}name{quote}", f"{quote}args{quote}"
+        json = self.target.module("json")
+        self._change(call, f"{{{name}: ", said, f".name, {args}: {json}.loads(", said,
+                     ".arguments)}")  # fmt: skip
 
     def _parts(self, node: ast.Attribute, more: str) -> None:
         """A message is all parts in one."""

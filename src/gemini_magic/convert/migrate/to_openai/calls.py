@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from gemini_magic.convert.migrate import arguments, old_sdk
-from gemini_magic.convert.migrate.calls import streamed
+from gemini_magic.convert.migrate import arguments, chats, old_sdk
+from gemini_magic.convert.migrate.calls import references, streamed
 from gemini_magic.convert.migrate.models import automatic
 from gemini_magic.convert.migrate.settings import Old
 from gemini_magic.convert.migrate.source import Part
@@ -16,11 +16,12 @@ from gemini_magic.convert.migrate.to_openai.target import Target, flat
 def rewrite(target: Target) -> None:
     """A model becomes a dict of a request's arguments, wherever it is made."""
     job = target.job
+    awaited = chats.directions(job)
     for call in target.models.given:
         _model(target, call)
     for call in job.each(ast.Call):
         if job.kinds.symbol(call.func) == "ChatSession":
-            _start(target, call, None)
+            _start(target, call, None, awaited=awaited.get(call, False))
         elif isinstance(call.func, ast.Attribute):
             func = call.func
             base = job.kinds.tag(func.value)
@@ -30,12 +31,9 @@ def rewrite(target: Target) -> None:
                 case (("model" | ""), ("generate_content" | "generate_content_async")):
                     _generate(target, call, func)
                 case (("model" | ""), "start_chat"):
-                    _start(target, call, func)
-                case "chat", "send_message":
+                    _start(target, call, func, awaited=awaited.get(call, False))
+                case "chat", ("send_message" | "send_message_async"):
                     _send(target, call, func)
-                case "chat", "send_message_async":
-                    job.left(call, "send_message", "chats are not awaited here: keep a list of "
-                             "messages, and use AsyncOpenAI")  # fmt: skip
                 case "model", ("count_tokens" | "count_tokens_async"):
                     job.left(call, "count_tokens", "OpenAI's services do not count tokens ahead; "
                              "an answer's usage tells")  # fmt: skip
@@ -44,6 +42,27 @@ def rewrite(target: Target) -> None:
                 ):
                     job.left(call, "model", f"{job.code(func.value)} comes of another file; if it "
                              "is a model, it is a dict there now")  # fmt: skip
+    for func in references(job):
+        _reference(target, func)
+    for func in chats.references(job):
+        if target.replace(func, *job.atom(func.value), ".send"):
+            job.done(func, "send_message")
+
+
+def _reference(target: Target, func: ast.Attribute) -> None:
+    """A model's method that is handed on."""
+    job = target.job
+    if not func.attr.startswith("generate_content"):
+        job.left(func, "method", f"{func.attr} is handed on: hand on a function instead")
+        return
+    client = target.client(awaited=func.attr.endswith("_async"))
+    asked: list[Part] = [f"**{target.function('chat_request')}(", job.whole(func.value),
+                         ", contents)"]  # fmt: skip
+    made: list[Part] = [f"lambda contents: {client}.chat.completions.create(", *asked, ")"]
+    alone = isinstance(job.scopes.parent.get(func), ast.Assign | ast.keyword | ast.Call)
+    if target.replace(func, *(made if alone else ["(", *made, ")"])):
+        job.assisted(func, "method", "this function takes the contents alone: no settings, and no "
+                     "stream; it gives an answer of openai's")  # fmt: skip
 
 
 def _model(target: Target, call: ast.Call) -> None:
@@ -119,7 +138,7 @@ def _stream(target: Target, call: ast.Call) -> list[list[Part]]:
     return [["stream=", target.job.whole(chosen)]]
 
 
-def _start(target: Target, call: ast.Call, func: ast.Attribute | None) -> None:
+def _start(target: Target, call: ast.Call, func: ast.Attribute | None, *, awaited: bool) -> None:
     job, rule = target.job, "start_chat"
     given = arguments.bound(call, ("history",) if func is not None else ("model", "history"))
     model = func.value if func is not None else (given or {}).get("model")
@@ -134,7 +153,8 @@ def _start(target: Target, call: ast.Call, func: ast.Attribute | None) -> None:
     if history is not None and not _empty(history):
         more = [["history=", job.whole(history)]]
     target.keep_comments(call, given.values())
-    name, client = target.function("Chat"), target.client(awaited=False)
+    name = target.function("AsyncChat" if awaited else "Chat")
+    client = target.client(awaited=awaited)
     asked: list[list[Part]] = [[client], [job.whole(model)], *more]
     if target.replace(call, f"{name}(", *flat(asked), ")"):
         job.done(call, rule)

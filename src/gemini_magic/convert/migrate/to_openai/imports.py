@@ -77,7 +77,7 @@ def rewrite(target: Target, *, configured: bool) -> None:
     if first is None:
         pieces += [f"{line}{newline}" for line in lines]
     if body:
-        rest = re.match(r"\s*", job.source.text[_below(job, first) :])
+        rest = re.match(r"\s*", job.source.text[below(job, first) :])
         blank = rest[0].count("\n") if rest is not None and not client else 0
         pieces.append(f"{newline}{newline}{body}{newline}{newline * max(0, 2 - blank)}")
     if client:
@@ -87,7 +87,7 @@ def rewrite(target: Target, *, configured: bool) -> None:
             job.places.append(Place(getattr(first, "lineno", 1), "assisted", "configure", said))
         pieces += client
     if pieces:
-        at, text = _below(job, first), job.source.text
+        at, text = below(job, first), job.source.text
         lead = newline if at == len(text) and not text.endswith(("\n", "\r")) else ""
         job.edits.insert(at, lead, *pieces)
 
@@ -107,7 +107,7 @@ def _kept(job: Job, node: ast.Import | ast.ImportFrom) -> list[str]:
     return [lead + ", ".join(words)]
 
 
-def _below(job: Job, first: ast.stmt | None) -> int:
+def below(job: Job, first: ast.stmt | None) -> int:
     """The line below the imports that one is among; below the module's text where there is none."""
     body = job.source.tree.body
     last: ast.stmt | None = None

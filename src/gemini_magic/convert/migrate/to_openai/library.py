@@ -11,13 +11,24 @@ import base64
 import inspect
 import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
 
 def chat_request(model: dict[str, Any], contents: Any, **settings: Any) -> dict[str, Any]:
     """The arguments of one request: the model's, the prompt's messages, the call's own settings."""
     messages = [*model.get("messages", []), *as_messages(contents)]
-    return {**model, **settings, "messages": messages}
+    return {**with_settings(model, settings), "messages": messages}
+
+
+def with_settings(model: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """A model's arguments with a call's: who only wants JSON gets it by the model's schema."""
+    form = model.get("response_format")
+    if form and form["type"] == "json_schema":
+        wanted = settings.get("response_format")
+        if wanted and wanted["type"] == "json_object":
+            settings = {**settings, "response_format": form}
+    return {**model, **settings}
 
 
 def as_messages(contents: Any) -> list[dict[str, Any]]:
@@ -110,10 +121,11 @@ def as_settings(config: Any) -> dict[str, Any]:
     given.pop("top_k", None)
     made = {names.get(name, name): value for name, value in given.items()}
     if schema is not None:
-        form = {"name": "answer", "schema": as_schema(schema)}
-        made["response_format"] = {"type": "json_schema", "json_schema": form}
-    elif mime == "application/json":
-        made["response_format"] = {"type": "json_object"}
+        named = {"name": "answer", "schema": as_schema(schema)}
+        made["response_format"] = {"type": "json_schema", "json_schema": named}
+    elif mime is not None:
+        form = "json_object" if mime == "application/json" else "text"
+        made["response_format"] = {"type": form}
     return made
 
 
@@ -141,7 +153,7 @@ def as_schema(schema: Any) -> Any:
 def as_tools(tools: Any) -> list[dict[str, Any]]:
     """Functions and declarations of functions as tools."""
     made: list[dict[str, Any]] = []
-    for tool in tools if isinstance(tools, (list, tuple)) else [tools]:
+    for tool in [tools] if isinstance(tools, dict) or callable(tools) else tools:
         if isinstance(tool, dict) and "function_declarations" in tool:
             made += as_tools(tool["function_declarations"])
             continue
@@ -174,42 +186,85 @@ def text_of(answer: Any) -> str:
     return (choice.delta if hasattr(choice, "delta") else choice.message).content or ""
 
 
-class Chat:
-    """A conversation: a model's arguments, and the messages so far."""
+class Conversation:
+    """A model's arguments, and the messages so far."""
 
     def __init__(self, client: Any, model: dict[str, Any], history: Any = ()) -> None:
         self.client = client
         self.model = model
         self.messages = as_messages(history) if history else []
 
-    def _request(self, content: Any, settings: dict[str, Any]) -> dict[str, Any]:
-        new = as_messages(content)
+    def request(self, new: list[dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a request with new messages."""
         called = {call["function"]["name"]: call["id"] for message in self.messages
                   for call in message.get("tool_calls") or ()}  # fmt: skip
         for message in new:
             if message["role"] == "tool":
                 message["tool_call_id"] = called[message["tool_call_id"]]
-        self.messages += new
         before = self.model.get("messages", [])
-        return {**self.model, **settings, "messages": [*before, *self.messages]}
+        messages = [*before, *self.messages, *new]
+        return {**with_settings(self.model, settings), "messages": messages}
+
+
+class Chat(Conversation):
+    """A conversation."""
 
     def send(self, content: Any, **settings: Any) -> Any:
         """Ask; the question and the answer are kept. With ``stream=True``, pieces of the answer."""
-        kept = len(self.messages)
-        try:
-            answer = self.client.chat.completions.create(**self._request(content, settings))
-        except BaseException:
-            del self.messages[kept:]
-            raise
+        new = as_messages(content)
+        answer = self.client.chat.completions.create(**self.request(new, settings))
+        self.messages += new
         if settings.get("stream"):
-            return self._pieces(answer)
+            return self.pieces(answer)
         self.messages.append(as_message(answer.choices[0].message))
         return answer
 
-    def _pieces(self, stream: Any) -> Any:
+    def pieces(self, stream: Any) -> Any:
+        """The pieces of an answer; their text is kept."""
         said = ""
         for piece in stream:
             if piece.choices:
                 said += piece.choices[0].delta.content or ""
             yield piece
         self.messages.append({"role": "assistant", "content": said})
+
+
+class AsyncChat(Conversation):
+    """A conversation that is awaited."""
+
+    async def send(self, content: Any, **settings: Any) -> Any:
+        """Ask; the question and the answer are kept. With ``stream=True``, pieces of the answer."""
+        new = as_messages(content)
+        answer = await self.client.chat.completions.create(**self.request(new, settings))
+        self.messages += new
+        if settings.get("stream"):
+            return self.pieces(answer)
+        self.messages.append(as_message(answer.choices[0].message))
+        return answer
+
+    async def pieces(self, stream: Any) -> Any:
+        """The pieces of an answer; their text is kept."""
+        said = ""
+        async for piece in stream:
+            if piece.choices:
+                said += piece.choices[0].delta.content or ""
+            yield piece
+        self.messages.append({"role": "assistant", "content": said})
+
+
+def generate_images(client: Any, *, model: str, prompt: str, config: Any = None) -> Any:
+    """What google-genai's models.generate_images gave, from OpenAI's images API."""
+    given = config.model_dump(exclude_none=True) if hasattr(config, "model_dump") else config or {}
+    wide, tall = "1536x1024", "1024x1536"
+    sizes = {"1:1": "1024x1024", "4:3": wide, "16:9": wide, "3:4": tall, "9:16": tall}
+    more: dict[str, Any] = {"n": given.get("number_of_images") or 4}
+    if given.get("aspect_ratio") in sizes:
+        more["size"] = sizes[given["aspect_ratio"]]
+    if not model.startswith(("gpt-image", "chatgpt-image")):  # they give nothing else
+        more["response_format"] = "b64_json"
+    answer = client.images.generate(model=model, prompt=prompt, **more)
+    images = [
+        SimpleNamespace(image_bytes=base64.b64decode(one.b64_json), mime_type="image/png")
+        for one in answer.data
+    ]
+    return SimpleNamespace(generated_images=[SimpleNamespace(image=one) for one in images])

@@ -68,6 +68,10 @@ def _name(target: Target, node: ast.Name | ast.Attribute, name: str) -> None:
     elif name.startswith("protos.Type."):
         if job.replace(node, f'"{name.rpartition(".")[2].lower()}"'):
             job.done(node, "types")
+    elif name.endswith(("BlockedPromptException", "StopCandidateException")):
+        if job.replace(node, f"{target.module('openai')}.APIStatusError"):
+            job.assisted(node, "exceptions", "what is blocked is such an error, or an answer whose "
+                         "finish_reason is content_filter")  # fmt: skip
     elif name.startswith("exceptions."):
         _failure(target, node, name.partition(".")[2])
     elif name.startswith(("types.Harm", "protos.Harm", "protos.SafetySetting")):

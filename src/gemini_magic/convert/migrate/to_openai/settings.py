@@ -37,7 +37,7 @@ def items(target: Target, old: Old, *, system: bool = True) -> Items:
             ]
         found.append(("messages", ['[{"role": "system", "content": ', *content, "}]"]))
     if old.generation is not None:
-        found += _generation(target, old.generation)
+        found += _generation(target, old.generation, system=system)
     if old.tools is not None and _functions(target, old.tools):
         found.append(("tools", [f"{target.function('as_tools')}(", job.whole(old.tools), ")"]))
     if old.tool_config is not None:
@@ -51,7 +51,7 @@ def items(target: Target, old: Old, *, system: bool = True) -> Items:
     return found
 
 
-def _generation(target: Target, node: ast.expr) -> Items:
+def _generation(target: Target, node: ast.expr, *, system: bool) -> Items:
     pairs = _pairs(target, node)
     if pairs is None:
         for value in target.job.kinds.values(node):
@@ -64,8 +64,10 @@ def _generation(target: Target, node: ast.expr) -> Items:
     formats: list[list[Part]] = []
     for name, value in pairs.items():
         span = target.job.whole(value)
-        if name in _FORMATS:
+        if name in _FORMATS and not (system and _is_plain(value)):
             formats.append([f'"{name}": ', span])
+        elif name in _FORMATS:
+            continue  # a model's answers are texts unless it says otherwise
         elif (new := NAMES.get(name)) is not None:
             found.append((new, [span]))
         else:
@@ -77,6 +79,10 @@ def _generation(target: Target, node: ast.expr) -> Items:
             parts += [*([", "] if parts else []), *one]
         found.append(("**", [f"{target.function('as_settings')}({{", *parts, "})"]))
     return found
+
+
+def _is_plain(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == "text/plain"
 
 
 def _pairs(target: Target, node: ast.expr) -> dict[str, ast.expr] | None:

@@ -1,0 +1,1 @@
+"""JavaScript and TypeScript, brought from @google/generative-ai to @google/genai, or to openai."""
