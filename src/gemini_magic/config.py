@@ -85,7 +85,7 @@ class Config:
         """What was read from it: what the user accepts, whatever it holds by now."""
         return self.project.content if self.project else None
 
-    @property
+    @functools.cached_property
     def env_file(self) -> Path:
         """Where a ``.env`` with keys would be: beside the project file, else in the folder."""
         return (self.project_file.parent if self.project_file else self.folder) / ".env"

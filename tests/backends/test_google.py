@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
 import json
 import math
 import wave
+import weakref
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
@@ -644,6 +647,24 @@ def test_an_answer_that_unpacks_without_end_is_refused(
         listener.close()
 
     asyncio.run(work())
+
+
+def test_a_bounded_answer_is_gone_with_its_last_user() -> None:
+    async def pieces() -> AsyncGenerator[bytes]:
+        yield b"one\n"
+        yield b"two"
+
+    async def read() -> weakref.ref[httpx2.Response]:
+        answer = httpx2.Response(200, content=pieces())
+        await bounds.limit_answer(answer)
+        assert [piece async for piece in answer.aiter_bytes()] == [b"one\n", b"two"]
+        return weakref.ref(answer)
+
+    gc.disable()  # which would find it in the end
+    try:
+        assert asyncio.run(read())() is None
+    finally:
+        gc.enable()
 
 
 # --- counting ---

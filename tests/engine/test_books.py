@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from gemini_magic import config
 from gemini_magic.engine.books import Books
 from gemini_magic.events import Answered
+from gemini_magic.quota import prices
 from gemini_magic.quota.ledger import Grant
 from gemini_magic.types import Message, Part, Reply, Request, Usage
 
@@ -81,3 +83,22 @@ def test_only_google_itself_says_which_model_it_asked(
     said = Reply("x", usage=Usage(5, 5), model_version="gemini-3.8-flash")
     books.settle(question, grant, "answered", said, None)
     assert [bucket.model for bucket in books.ledger.buckets()] == [model]
+
+
+def test_a_price_that_nobody_knows_is_looked_for_once(
+    configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure('[backends.mine]\nkind = "openai"\nbase_url = "https://mine.example.com/v1"\n')
+    loaded = config.load()
+    books, service = Books(lambda: loaded), loaded.backend("mine")
+    looked: list[bool] = []
+    find = prices.find
+
+    def counting(*given: Any, look_up: bool) -> prices.Price | None:
+        looked.append(look_up)
+        return find(*given, look_up=look_up)
+
+    monkeypatch.setattr(prices, "find", counting)
+    for look_up in (False, False, True, True, False, True):
+        assert books.price(service, "nobodys-model", look_up=look_up) is None
+    assert looked == [False, True]

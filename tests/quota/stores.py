@@ -21,13 +21,14 @@ from gemini_magic.quota.store import (
     Amount,
     Full,
     Gate,
+    Look,
     Obstacle,
     Outcome,
     Plan,
     Stale,
     Store,
 )
-from gemini_magic.quota.windows import room_at
+from gemini_magic.quota.windows import day, room_at
 
 #: Noon in UTC on a day in November 2026. Tests step by eighths, so that sums of times are exact.
 NOON = 1_795_348_800.0
@@ -180,6 +181,10 @@ class Model:
 
     def totals(self, scopes: Sequence[str], period: str) -> Amount:
         return sum((self.sums.get((scope, period), Amount()) for scope in scopes), Amount())
+
+    def look(self, scopes: Sequence[str]) -> Look:
+        now = self.now()
+        return Look(self.version, now, self.minute(scopes), self.totals(scopes, day(now)))
 
     def reserve(self, asked: Plan) -> Stale | Full | None:
         """None where it is admitted; ``take`` counts it then."""

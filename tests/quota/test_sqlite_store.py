@@ -18,11 +18,22 @@ import pytest
 
 from gemini_magic.quota import sqlite_store
 from gemini_magic.quota.sqlite_store import SCHEMA, SqliteStore
-from gemini_magic.quota.store import Admitted, Amount, Full, NewerStore, StoreError
-from tests.quota.stores import Hands, SqlitePlace, admitted, gate, in_processes, plan
+from gemini_magic.quota.store import Admitted, Amount, Full, Look, NewerStore, StoreError
+from tests.quota.stores import (
+    LONGEST,
+    NOON,
+    Hands,
+    SqlitePlace,
+    admitted,
+    gate,
+    in_minute,
+    in_processes,
+    plan,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows keeps folders private by itself")
 DAY = "2026-11-22"
+HALF = Amount(requests=1, tokens=50, images=2, cost=7, output=3)
 
 
 @pytest.fixture
@@ -487,3 +498,48 @@ def test_two_plans_without_gates_are_not_taken_for_each_other(store: SqliteStore
     for scope in ("one", "other") * 3:
         admitted(store.reserve(plan(scope=scope, gates=())))
     assert store.totals(("one",), DAY) == store.totals(("other",), DAY) == Amount(3)
+
+
+def test_a_short_answer_is_settled_and_looked_at_with_one_statement(
+    sqlite_place: SqlitePlace,
+) -> None:
+    clock = Hands()
+    store = sqlite_place.open(clock)
+    admitted(store.reserve(plan(amount=HALF)))
+    taken = admitted(store.reserve(plan(amount=HALF)))
+    clock.pass_(0.5)
+    said: list[str] = []
+    assert store._database is not None
+    store._database.connection.set_trace_callback(said.append)
+    minute, total = Amount(1, 12), Amount(1, 12, cost=2, output=900)
+    look = store.settle(taken.id, minute, total, 0.25)
+    assert len(said) == 1
+    assert look == store.look(["a"])
+    assert look == Look(0, NOON + 0.5, in_minute(HALF) + minute, HALF + total)
+    clock.pass_(59.625)
+    assert store.minute(["a"]) == in_minute(HALF) + minute  # a minute after it began to answer
+    clock.pass_(0.125)
+    assert store.minute(["a"]) == in_minute(HALF)
+
+
+@pytest.mark.parametrize("meanwhile", ["another", "renewed", "midnight", "elsewhere", "left"])
+def test_what_happened_since_is_settled_the_long_way(
+    sqlite_place: SqlitePlace, meanwhile: str
+) -> None:
+    clock = Hands()
+    store = sqlite_place.open(clock)
+    admitted(store.reserve(plan(scope="b", amount=HALF)))
+    more = (("a", "2026-11"),) if meanwhile == "elsewhere" else ()
+    taken = admitted(store.reserve(plan(amount=HALF, counted=(("a", DAY), *more))))
+    if meanwhile == "another":
+        admitted(store.reserve(plan(amount=HALF)))
+    elif meanwhile == "renewed":
+        store.renew(taken.id)
+    elif meanwhile == "midnight":
+        clock.pass_(86_400)
+    elif meanwhile == "left":
+        clock.pass_(LONGEST)
+    assert store.settle(taken.id, Amount(1, 7), Amount(1, 7), 0.0) is None
+    others = Amount() if meanwhile != "another" else HALF
+    assert store.totals(["a"], DAY) == others + Amount(1, 7)
+    assert store.minute(["a"]) == in_minute(others) + Amount(1, 7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
@@ -23,31 +24,36 @@ async def limit_answer(response: Any) -> None:
     Counted is what comes out of the decompression, whether the SDK streams the answer or reads it
     as a whole; more than the limit leaves as a ``WireError``.
     """
-    read = response.aiter_bytes
     if (answers := _answers.get()) is not None:
         answers.append(response)
+    # One that held itself would stay, with all its buffers, until the garbage is collected.
+    whose, read = weakref.ref(response), type(response).aiter_bytes
 
-    async def bounded(*given: Any, **named: Any) -> AsyncGenerator[bytes]:
-        total, waiting = 0, 0
-        held: list[bytes] = []
-        async with aclosing(read(*given, **named)) as pieces:
-            async for piece in pieces:
-                total += len(piece)
-                if total > MAX_ANSWER:
-                    size = f"{MAX_ANSWER / 1e6:.0f} MB"
-                    raise WireError("stream", detail=f"the answer is larger than {size}")
-                if not held and b"\n" in piece:
-                    yield piece
-                    continue
-                held.append(piece)
-                waiting += len(piece)
-                if waiting >= _PIECE or b"\n" in piece:
-                    yield b"".join(held)
-                    held, waiting = [], 0
-        if held:
-            yield b"".join(held)
+    def bounded(*given: Any, **named: Any) -> AsyncGenerator[bytes]:
+        return _bounded(read(whose(), *given, **named))
 
     response.aiter_bytes = bounded
+
+
+async def _bounded(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    total, waiting = 0, 0
+    held: list[bytes] = []
+    async with aclosing(pieces):
+        async for piece in pieces:
+            total += len(piece)
+            if total > MAX_ANSWER:
+                size = f"{MAX_ANSWER / 1e6:.0f} MB"
+                raise WireError("stream", detail=f"the answer is larger than {size}")
+            if not held and b"\n" in piece:
+                yield piece
+                continue
+            held.append(piece)
+            waiting += len(piece)
+            if waiting >= _PIECE or b"\n" in piece:
+                yield b"".join(held)
+                held, waiting = [], 0
+    if held:
+        yield b"".join(held)
 
 
 @asynccontextmanager

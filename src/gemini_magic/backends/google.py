@@ -32,6 +32,7 @@ from gemini_magic.types import Message, Part, Request
 
 if TYPE_CHECKING:
     from google import genai
+    from google.genai import types as wire
 
 
 class GoogleBackend:
@@ -105,7 +106,7 @@ class GoogleBackend:
         self._client()
         question = Request((Message("user", (Part(text="?"),)),))
         google_out.contents(question.messages, "")  # builds what pydantic builds at first use
-        google_settings.asked(question, "")
+        google_settings.warm_up()
 
     async def stream(self, request: Request, model: str) -> AsyncGenerator[BackendEvent]:
         google_settings.refuse(request, model, vertex=self._vertex is not None)
@@ -135,7 +136,7 @@ class GoogleBackend:
             async with closing_answers():
                 with wire_failures() as progress:
                     chunks = await self._client().aio.models.generate_content_stream(
-                        model=model, contents=cast("Any", contents), config=config
+                        model=model, contents=_alone(contents), config=config
                     )
                     async with aclosing(cast("AsyncGenerator[Any]", chunks)) as coming:
                         while (chunk := await _next(coming)) is not None:
@@ -160,7 +161,7 @@ class GoogleBackend:
         contents = google_out.contents(messages, model)
         with aside(), wire_failures():
             answer = await self._client().aio.models.count_tokens(
-                model=model, contents=cast("Any", contents)
+                model=model, contents=_alone(contents)
             )
         return answer.total_tokens
 
@@ -204,6 +205,11 @@ def _about_what_we_read(record: logging.LogRecord) -> bool:
     which would be drawn into the cell. The user's own calls keep their warnings.
     """
     return not _reading.get()
+
+
+def _alone(contents: list[wire.Content]) -> Any:
+    """One message out of its list: half a millisecond passes until the SDK knows a list's kind."""
+    return contents[0] if len(contents) == 1 else contents
 
 
 async def _limit_the_connect(request: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gemini_magic import pictures
 from gemini_magic.backends.characters import whole
-from gemini_magic.backends.openai_calls import Calls, get, signature_of, text
+from gemini_magic.backends.openai_calls import Calls, fields, get, signature_of, text
 from gemini_magic.backends.openai_pictures import Album
 from gemini_magic.events import BackendEvent, Notice, PartDone, TextDelta, ThoughtDelta
 from gemini_magic.types import (
@@ -70,13 +70,14 @@ class ChatAnswer:
     def take(self, chunk: Any) -> Iterator[BackendEvent]:
         """The events of one chunk, but for the pictures that it names. Raises ``WireError``."""
         choices = get(chunk, "choices")
-        for choice in choices if isinstance(choices, list) else ():
+        for choice in map(fields, choices if isinstance(choices, list) else ()):
             said = get(choice, "delta") or get(choice, "message")
             first = get(choice, "index") in (0, None)
             if first and (reason := get(choice, "finish_reason")):
                 self._finish = _FINISH.get(reason, OTHER) if isinstance(reason, str) else OTHER
             if said is None:
                 continue
+            said = fields(said)
             if first:
                 yield from self._words(said)
             # Pictures stand beside the text (OpenRouter's shape) or within it.

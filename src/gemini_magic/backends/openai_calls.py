@@ -28,6 +28,15 @@ def get(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
 
 
+def fields(value: Any) -> dict[str, Any]:
+    """All fields of such an object at once: to ask it for each that may be missing takes longer."""
+    if isinstance(value, dict):
+        return value
+    held: dict[str, Any] = getattr(value, "__dict__", {})
+    more: dict[str, Any] | None = getattr(value, "model_extra", None)
+    return {**held, **more} if more else held
+
+
 def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
@@ -123,6 +132,8 @@ def signature_of(holder: Any) -> bytes | None:
     """
     google = get(get(holder, "extra_content"), "google")
     written = text(get(google, "thought_signature")).replace("-", "+").replace("_", "/")
+    if not written:
+        return None
     try:
         return base64.b64decode(written, validate=True) or None
     except (binascii.Error, ValueError):

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 #: Seconds that the search for a mistyped model's nearest names may take.
 _SUGGESTION_TIMEOUT = 3.0
 _HARMLESS = (STOP, MAX_TOKENS, "TOOL_CALLS", "CONTINUATION")
+#: By how much of itself a silence may be cut short: to set its end costs more than most events.
+_INEXACT = 0.01
 #: Bytes of an answer that are taken for a token while it streams: rather too few.
 _BYTES_A_TOKEN = 3.5
 #: How much more is reserved of a budget, where an answer costs more than was thought.
@@ -211,8 +213,12 @@ class Attempts:
             aclosing(backend.stream(run.draft.asking, target.model)) as said,
         ):
             gathering, halves = Gathering(), {TextDelta: Halves(), ThoughtDelta: Halves()}
+            heard = loop_time()
             async for event in said:
-                silence.reschedule(loop_time() + timeout)
+                now = loop_time()
+                if now - heard > timeout * _INEXACT:
+                    silence.reschedule(now + timeout)
+                    heard = now
                 if isinstance(event, Answered):
                     progress.answered = True
                     if self._admission is not None:

@@ -47,6 +47,14 @@ class Question(NamedTuple):
         return self._replace(asking=self.asking._replace(soft=False))
 
 
+class _Known(NamedTuple):
+    """What is known of a price until a time; ``looked_up``: there is no more to be found."""
+
+    price: prices.Price | None
+    until: float
+    looked_up: bool
+
+
 class Books:
     """The ledger in force, prices, and what answers taught. Methods raise ``StoreError``."""
 
@@ -54,7 +62,7 @@ class Books:
         self._config = config
         self._opened: tuple[Config, Any, Ledger] | None = None
         self._known_for: Config | None = None
-        self._prices: dict[tuple[str, str], tuple[float, prices.Price | None]] = {}
+        self._prices: dict[tuple[str, str], _Known] = {}
         self._askings: dict[tuple[str, Secret | None, str, bytes], Asking] = {}
         self._calibrations: Calibrations | None = None
 
@@ -139,11 +147,12 @@ class Books:
     def price(self, service: Service, model: str, *, look_up: bool = False) -> prices.Price | None:
         """A model's price as far as it is known at once; ``look_up`` takes a library's time."""
         config, now = self._in_force(), time.time()
-        until, price = self._prices.get((service.name, model), (0.0, None))
-        if now >= until or (price is None and look_up):
+        known = self._prices.get((service.name, model))
+        if known is None or now >= known.until or (look_up and not known.looked_up):
             price = prices.find(service, model, config.prices, now, look_up=look_up)
-            self._prices[service.name, model] = now + _PRICE_HOLDS, price
-        return price
+            looked_up = look_up or price is not None
+            known = self._prices[service.name, model] = _Known(price, now + _PRICE_HOLDS, looked_up)
+        return known.price
 
     def look_up(self, target: Target) -> None:
         """Have the target's list price at hand from now on."""

@@ -17,7 +17,7 @@ from gemini_magic.engine.admission import Admission, Terms
 from gemini_magic.engine.attempt import Attempts, Outcome, told
 from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.retry import pause_before_retry
-from gemini_magic.engine.run import Run
+from gemini_magic.engine.run import Origin, Run
 from gemini_magic.errors import GeminiMagicError, WireError
 from gemini_magic.events import Notice, Switched, Waiting
 from gemini_magic.locks import ProcessLock
@@ -49,22 +49,25 @@ class _Wishes(NamedTuple):
 class Engine:
     """Streams requests to backends, on the process's one loop.
 
-    ``log`` gets every reply and its ``cell`` when its run is over, on a thread of its own. Without
-    ``admission`` nothing is counted; without ``cache`` no answer is stored.
+    ``log`` gets every reply and its origin when its run is over, on a thread of its own; ``place``
+    tells the notebook and the cell of whoever asks, on their thread. Without ``admission`` nothing
+    is counted; without ``cache`` no answer is stored.
     """
 
     def __init__(
         self,
         connections: Connections,
-        log: Callable[[Reply, str], None] | None = None,
+        log: Callable[[Reply, Origin], None] | None = None,
         *,
         admission: Admission | None = None,
         cache: Cache | None = None,
+        place: Callable[[], tuple[str, str]] = lambda: ("", ""),
     ) -> None:
         self.connections = connections
         self.admission = admission
         self._attempts = Attempts(connections, admission, cache)
         self._log = log
+        self._place = place
         self._thread: loop.LoopThread | None = None
         self._running: set[Run] = set()
         self._lock = ProcessLock()
@@ -93,7 +96,8 @@ class Engine:
         """
         run = Run(request)
         wishes = _Wishes(timeout, force, replay, toolbox)
-        run.attach(self._submit(self._answer(run, list(targets), wishes, cell)))
+        origin = Origin(cell, *self._place())
+        run.attach(self._submit(self._answer(run, list(targets), wishes, origin)))
         return run
 
     def call(self, backend: str, ask: Callable[[Backend], Awaitable[T]], timeout: float) -> T:
@@ -159,7 +163,9 @@ class Engine:
                     self.admission.drop()
         return thread.submit(work)
 
-    async def _answer(self, run: Run, targets: list[Target], wishes: _Wishes, cell: str) -> None:
+    async def _answer(
+        self, run: Run, targets: list[Target], wishes: _Wishes, origin: Origin
+    ) -> None:
         self._running.add(run)
         error: BaseException | None = None
         reason = CUT
@@ -172,11 +178,12 @@ class Engine:
         finally:
             self._running.discard(run)
             reply = run.draft.whole(reason)
+            origin = origin._replace(failed=error is not None)
             if self._closing:
-                self._note(run, reply, cell)
+                self._note(run, reply, origin)
             run.end(reply, error)
             if not self._closing:
-                self._note_later(run, reply, cell)
+                self._note_later(run, reply, origin)
 
     async def _walk(
         self, run: Run, targets: list[Target], wishes: _Wishes
@@ -184,7 +191,7 @@ class Engine:
         """Ask along the targets until one answers."""
         rest = list(targets)
         while True:
-            target = rest.pop(0)
+            run.asked = target = rest.pop(0)
             if wishes.replay and await self._attempts.replayed(run, target):
                 return None, STOP
             hurry = frozenset(rest[0].when if rest else ())
@@ -245,21 +252,22 @@ class Engine:
 
         return alternatives(self.connections.config, target, self.connections.find_key)
 
-    def _note_later(self, run: Run, reply: Reply, cell: str) -> None:
+    def _note_later(self, run: Run, reply: Reply, origin: Origin) -> None:
         ended = time.monotonic()
 
         def note() -> None:
             time.sleep(max(0.0, ended + _DRAWN - time.monotonic()))
-            self._note(run, reply, cell)
+            self._note(run, reply, origin)
 
         try:
             self._log_thread.submit(note)
         except RuntimeError:  # the process begins to end: threads are given no more work
-            self._note(run, reply, cell)
+            self._note(run, reply, origin)
 
-    def _note(self, run: Run, reply: Reply, cell: str) -> None:
+    def _note(self, run: Run, reply: Reply, origin: Origin) -> None:
         if self._log is not None and not reply.cached:
-            self._log(reply, cell)
+            # A refusal has no target of its own: nobody began to answer.
+            self._log(reply if reply.target else reply.replace(target=run.asked), origin)
         self._attempts.keep(run, reply)
 
 

@@ -28,8 +28,9 @@ class Gathering:
             return
         now = self._loop.time()
         self._calm = self._calm or now + _AT_ONCE
-        if now >= self._calm:
-            await asyncio.sleep(_PAUSE)
+        if now < self._calm:
+            return
+        await asyncio.sleep(_PAUSE)
         self._waited = False
         self._loop.call_soon(self._wait)
 

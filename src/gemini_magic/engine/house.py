@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from gemini_magic import config as configuration
@@ -17,7 +16,8 @@ from gemini_magic.engine.admission import Admission
 from gemini_magic.engine.cache import Cache, size_of
 from gemini_magic.engine.connections import Connections
 from gemini_magic.engine.engine import Engine
-from gemini_magic.engine.runlog import RunLog
+from gemini_magic.engine.run import Origin
+from gemini_magic.engine.runlog import open_log
 from gemini_magic.types import Reply
 
 
@@ -25,11 +25,15 @@ class House:
     """An engine with all that it needs, and the configuration in force for it.
 
     ``overrides`` gives the session's own settings, each time that the configuration is read; see
-    ``config.load``. Whether answers are stored and runs are logged is decided once, here. Raises
-    ``ConfigError``.
+    ``config.load``. ``place`` tells the notebook and the cell that ask. Whether answers are stored
+    and runs are logged is decided once, here. Raises ``ConfigError``.
     """
 
-    def __init__(self, overrides: Callable[[], Mapping[str, Any]] = dict) -> None:
+    def __init__(
+        self,
+        overrides: Callable[[], Mapping[str, Any]] = dict,
+        place: Callable[[], tuple[str, str]] = lambda: ("", ""),
+    ) -> None:
         self._overrides = overrides
         config = self.config()
         connections = Connections(config, os.environ)
@@ -39,6 +43,7 @@ class House:
             _log(config),
             admission=Admission(lambda: connections.config),
             cache=self.cache,
+            place=place,
         )
 
     def config(self) -> Config:
@@ -59,7 +64,7 @@ def _cache(config: Config) -> Cache | None:
     return Cache(paths.data_dir() / "cache.db", size=size, days=days) if size and days else None
 
 
-def _log(config: Config) -> Callable[[Reply, str], None] | None:
+def _log(config: Config) -> Callable[[Reply, Origin], None] | None:
     if not config.run_log:
         return None
-    return RunLog(Path(paths.state_dir()) / "runs.db").add
+    return open_log().add

@@ -8,18 +8,30 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from gemini_magic.engine.draft import Draft
 from gemini_magic.errors import GeminiMagicError
 from gemini_magic.events import Event, Finished, Started
-from gemini_magic.types import CANCELLED, Reply, Request
+from gemini_magic.types import CANCELLED, Reply, Request, Target
 
 #: Something to be done in the thread of whoever asked. It raises ``KeyboardInterrupt`` alone.
 Errand: TypeAlias = Callable[[], None]
 
 #: Seconds that an interrupt may have to wait until a thread in ``poll`` notices it (Windows).
 POLL = 0.1
+
+
+class Origin(NamedTuple):
+    """Where a run came from, for the log: its cell's template (SHA-256), notebook and cell id.
+
+    ``notebook`` is the path of its file; both are empty where nobody knows them.
+    """
+
+    template: str = ""
+    notebook: str = ""
+    cell: str = ""
+    failed: bool = False
 
 
 class Run:
@@ -36,6 +48,8 @@ class Run:
     def __init__(self, request: Request) -> None:
         self.draft = Draft(request)
         self._reply: Reply | None = None
+        #: Who was asked last; None where nobody was.
+        self.asked: Target | None = None
         self._errands: deque[Errand] = deque()
         self.error: GeminiMagicError | BaseException | None = None
         self._events: deque[Event] = deque()

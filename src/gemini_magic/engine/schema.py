@@ -215,7 +215,7 @@ def _is_type(value: Any) -> bool:
 
 def _json_schema(schema: Mapping[str, Any], name: str) -> Schema:
     """A JSON schema that is sent as it is. Raises ``UsageError``."""
-    from jsonschema import SchemaError, validators  # type: ignore[import-untyped]
+    from jsonschema import SchemaError, validators
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
 
     if schema and not _KEYWORDS & {key for key in schema if isinstance(key, str)}:

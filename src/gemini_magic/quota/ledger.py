@@ -231,11 +231,11 @@ class Ledger:
             cost=cost,
             failures_count=self._failures_count,
         )
-        self.store.settle(grant.id, minute, total, ago)
+        look = self.store.settle(grant.id, minute, total, ago)
         self._settled += 1
         if self._settled % _FOLD == 1:
             self.store.fold()
-        rules, bucket, look = self._looked(grant)
+        rules, bucket, look = self._looked(grant.asking, look)
         if ago is not None and date is not None:
             self._set_clock(date + ago, look.now)
         uses = self._uses(rules, bucket, look, grant.asking.seeded)
@@ -243,13 +243,20 @@ class Ledger:
             self._answered_above(rules, bucket, uses, grant.at)
         return tuple(map(_left, uses))
 
-    def _looked(self, grant: Grant) -> tuple[Rules, Bucket, Look]:
-        """How things stand with a grant's bucket, which may be known better by now."""
-        asking = grant.asking
+    def _looked(self, asking: Asking, own: Look | None) -> tuple[Rules, Bucket, Look]:
+        """How things stand with a bucket, which may be known better than when it was asked of.
+
+        ``own`` is how they stand with the asking's own stream, where that was looked at just now.
+        """
         for _ in range(_TRIES):
             version, rules = self._rules or self._read()
-            bucket = rules.bucket(asking.stream.account, asking.stream.model, asking.tier)
-            look = self.store.look(rules.scopes(bucket))
+            if planned := self._plans.get(asking):
+                bucket, scopes = planned.bucket, planned.scopes
+            else:
+                bucket = rules.bucket(asking.stream.account, asking.stream.model, asking.tier)
+                scopes = rules.scopes(bucket)
+            alone = own is not None and own.version == version and scopes == (asking.stream.scope,)
+            look = own if own is not None and alone else self.store.look(scopes)
             if look.version == version:
                 return rules, bucket, look
             self._forget_plans()

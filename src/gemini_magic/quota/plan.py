@@ -57,13 +57,14 @@ class Asking(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A plan (its amount still open) and the limits behind its gates.
+    """A plan (its amount still open), the bucket with its streams, the limits behind the gates.
 
     ``before`` are the rules to go back to where a try after lag (``rules.probing``) is not let in.
     """
 
     plan: Plan
     bucket: Bucket
+    scopes: tuple[str, ...]
     limits: dict[str, Limit]
     before: Rules | None = None
 
@@ -117,9 +118,8 @@ def make(
     until += [known.firm_until for known in rules.limits.values()]
     until += [one.until for one in rules.closures.values()]
     valid = min((at for at in until if at > now), default=math.inf)
-    return Planned(
-        Plan(version, valid, stream.scope, Amount(), tuple(gates), tuple(counted)), bucket, limits
-    )
+    plan = Plan(version, valid, stream.scope, Amount(), tuple(gates), tuple(counted))
+    return Planned(plan, bucket, scopes, limits)
 
 
 def _days(now: float) -> tuple[tuple[str, float], ...]:

@@ -131,10 +131,13 @@ class RedisStore:
     def answered(self, id: str, ago: float) -> None:
         self._run("answered", id=id, ago=ago)
 
-    def settle(self, id: str, minute: Amount, total: Amount, ago: float | None = None) -> None:
+    def settle(
+        self, id: str, minute: Amount, total: Amount, ago: float | None = None
+    ) -> Look | None:
         if ago is not None:
             self.answered(id, ago)
         self._run("settle", id=id, minute=minute.values, total=total.values)
+        return None
 
     def look(self, scopes: Sequence[str]) -> Look:
         (version, _), now = self.rules(), self.now()

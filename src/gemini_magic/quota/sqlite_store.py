@@ -112,6 +112,7 @@ class SqliteStore:
         self._queue = -1
         self._remote = False  # whether other machines may use the file
         self._ahead: float | None = None  # as it was last seen; the file's own word holds
+        self._salt: bytes | None = None  # no file changes it
         self._short: _Short | None = None
         close_at_forks(self)
 
@@ -172,7 +173,9 @@ class SqliteStore:
 
     def salt(self) -> bytes:
         with self._reading() as database:
-            return bytes(database.execute("SELECT salt FROM state").fetchone()[0])
+            if self._salt is None:
+                self._salt = bytes(database.execute("SELECT salt FROM state").fetchone()[0])
+            return self._salt
 
     def rules(self) -> tuple[int, str]:
         with self._reading() as database:
@@ -352,14 +355,45 @@ class SqliteStore:
         if event.live == sql.LEFT:  # too early
             self._add_to_minute(database, event.scope, event.minute)
 
-    @_in_transaction
     def settle(
+        self, id: str, minute: Amount, total: Amount, ago: float | None = None
+    ) -> Look | None:
+        look = None if ago is None else self._settle_at_once(id, minute, total, ago)
+        if look is None:
+            self._settle(id, minute, total, ago)
+        return look
+
+    def _settle_at_once(self, id: str, minute: Amount, total: Amount, ago: float) -> Look | None:
+        """Settle a short answer with one statement, and look at its scope; None where that fails.
+
+        It fails where ``_at_once`` would, and where another request of the scope has come since.
+        """
+        ahead = self._ahead
+        if ahead is None or self._remote:
+            return None
+        number, _, scope = id.partition("@")
+        with self._reading() as database:
+            reading = self._clock()
+            if not reading.boot:
+                return None
+            now = reading.since_boot + ahead
+            today = day(now)
+            ends = now + MINUTE - max(0.0, ago)
+            line = (now, ends, _counted(scope, ((scope, today),)), scope, today, int(number))
+            amounts = (*minute.values[:_MINUTE], *total.values)
+            settled = database.execute(sql.SETTLE_AT_ONCE, (*line, reading.boot, ahead, *amounts))
+            for version, *held in settled.fetchall():
+                return Look(version, now, Amount(*held[:_MINUTE]), Amount(*held[_MINUTE:]))
+        return None
+
+    @_in_transaction
+    def _settle(
         self,
         database: sqlite3.Cursor,
         id: str,
         minute: Amount,
         total: Amount,
-        ago: float | None = None,
+        ago: float | None,
     ) -> None:
         event = self._event(database, id)
         if event is None:
@@ -475,7 +509,7 @@ class SqliteStore:
             os.close(queue)
 
     def _disconnect(self) -> None:
-        database, self._database = self._database, None
+        database, self._database, self._salt = self._database, None, None
         if database is not None:
             with suppress(sqlite3.Error):
                 database.close()  # else its last statement keeps the file open

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from gemini_magic.quota.store import MINUTE_UNITS, UNITS
+from gemini_magic.quota.store import MINUTE, MINUTE_UNITS, UNITS
 
 #: The version of the tables; a file with a higher one is left alone.
 SCHEMA = 2
@@ -84,7 +84,7 @@ def create(database: sqlite3.Cursor) -> None:
         database.execute(statement)
 
 
-#: Where the amounts of ``AT_ONCE`` begin among its parameters.
+#: Where the amounts of ``AT_ONCE`` and ``SETTLE_AT_ONCE`` begin among their parameters.
 _FIRST = 9
 
 
@@ -92,9 +92,18 @@ def _sums(form: str, units: tuple[str, ...]) -> str:
     return ", ".join(f"{form.format(unit)} + ?{_FIRST + n}" for n, unit in enumerate(units))
 
 
+def _instead(held: str, own: str, units: tuple[str, ...], first: int) -> str:
+    """Assignments that put amounts in the place of an event's own, and so into the balance."""
+    return ", ".join(
+        f"{held}_{unit} = {held}_{unit} - {own}_{unit} + ?{n}, {own}_{unit} = ?{n}"
+        for n, unit in enumerate(units, first)
+    )
+
+
 # --- the newest lines ---
 
-_LINE = f"number, at, fresh, next, day, {_each('minute_{}', MINUTE_UNITS)}, {_each('day_{}')}"
+_HELD = f"{_each('minute_{}', MINUTE_UNITS)}, {_each('day_{}')}"
+_LINE = f"number, at, fresh, next, day, {_HELD}"
 #: How many columns come before what is held.
 HEAD = 5
 #: That of a scope.
@@ -118,15 +127,30 @@ INSERT = (
     f"INSERT INTO events VALUES ({_marks(_BALANCE + 1)}, {_marks(len(MINUTE_UNITS), _AMOUNT)},"
     f" {_marks(len(UNITS) + 1, _AMOUNT)}, {RESERVED})"
 )
-#: The same with nothing read before it: for the plan of one scope and one day, where nothing has
-#: left the minute since the newest line. It writes no line where anything is otherwise.
+#: The newest line of the scope ?4, where it counts the day ?5 and nothing has left its minute by
+#: the time ?1, of a clock that is ?8 ahead of the boot ?7.
+_AS_IT_WAS = (
+    "scope = ?4 AND number = (SELECT max(number) FROM events WHERE scope = ?4) AND day = ?5"
+    " AND at <= ?1 AND next > ?1 AND (SELECT ahead FROM clocks WHERE boot = ?7) = ?8"
+)
+#: The next line with nothing read before it, for the plan of one scope and one day. It writes none
+#: where anything is otherwise.
 AT_ONCE = (
     "INSERT INTO events SELECT scope, number + 1, ?1, fresh, min(next, ?2), day,"
     f" {_sums('minute_{}', MINUTE_UNITS)}, {_sums('day_{}', UNITS)}, ?2,"
     f" {_marks(len(MINUTE_UNITS), _FIRST)}, {_marks(len(UNITS), _FIRST)}, ?3, {RESERVED}"
-    " FROM events WHERE scope = ?4 AND number = (SELECT max(number) FROM events WHERE scope = ?4)"
-    " AND day = ?5 AND at <= ?1 AND next > ?1 AND (SELECT version FROM state) = ?6"
-    " AND (SELECT ahead FROM clocks WHERE boot = ?7) = ?8{} RETURNING number"
+    f" FROM events WHERE {_AS_IT_WAS} AND (SELECT version FROM state) = ?6{{}} RETURNING number"
+)
+_ENDS = f"max(?2, at + {MINUTE})"
+#: Settles the newest line's own event, whose number is ?6 and whose minute ends at ?2 or when it is
+#: over, and tells what the scope holds then. It changes nothing where that counts in more than one
+#: scope and day, or where anything is otherwise.
+SETTLE_AT_ONCE = (
+    f"UPDATE events SET leaves = {_ENDS}, next = min(next, {_ENDS}), live = {STAYING},"
+    f" {_instead('minute', 'm', MINUTE_UNITS, _FIRST)},"
+    f" {_instead('day', 't', UNITS, _FIRST + len(MINUTE_UNITS))}"
+    f" WHERE {_AS_IT_WAS} AND number = ?6 AND live = {RESERVED} AND counted = ?3 AND {_ENDS} > ?1"
+    f" RETURNING (SELECT version FROM state), {_HELD}"
 )
 
 

@@ -178,10 +178,13 @@ class Store(Protocol):
     def answered(self, id: str, ago: float) -> None:
         """The answer's headers came ``ago`` seconds ago: its minute ends 60 s after that."""
 
-    def settle(self, id: str, minute: Amount, total: Amount, ago: float | None = None) -> None:
+    def settle(
+        self, id: str, minute: Amount, total: Amount, ago: float | None = None
+    ) -> Look | None:
         """What the request really took, in its own minute and its own periods. Repeatable.
 
-        With ``ago`` it is told at the same time when the answer began (``answered``).
+        With ``ago`` it is told at the same time when the answer began (``answered``). How things
+        stand with the request's scope then, where that is known without a ``look``.
         """
 
     def look(self, scopes: Sequence[str]) -> Look:

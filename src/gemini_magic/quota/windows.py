@@ -72,6 +72,11 @@ def dawn(at: float, name: str = PACIFIC) -> float:
     return _begin(datetime.fromtimestamp(at, zone(name)).date(), name)
 
 
+def dawn_of(day: str) -> float:
+    """The beginning of a Pacific day (ISO 8601), in Unix seconds."""
+    return _begin(date.fromisoformat(day), PACIFIC)
+
+
 def month_end(at: float, name: str) -> float:
     """The end of the month of a time in a zone, in Unix seconds."""
     first = datetime.fromtimestamp(at, zone(name)).date().replace(day=1)

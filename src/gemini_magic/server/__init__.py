@@ -14,3 +14,6 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
 
 def _load_jupyter_server_extension(app: ServerApp) -> None:
     """Called by a Jupyter Server that starts."""
+    from gemini_magic.server.loading import load
+
+    load(app)
