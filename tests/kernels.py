@@ -66,6 +66,8 @@ class Kernel:
     def __init__(self, *, load: bool = True, env: dict[str, str] | None = None) -> None:
         self._load = load
         self._env = {**os.environ, "PYTHONPATH": "", **(env or {})}
+        #: Is told every message that belongs to another cell than the one waited for, or to none.
+        self.others: Callable[[dict[str, Any]], object] = bool
 
     def __enter__(self) -> Self:
         self.manager = KernelManager(kernel_name="python3", transport="ipc")
@@ -154,6 +156,7 @@ class Kernel:
                 assert time.monotonic() < deadline, f"no end within {timeout} s: {done}"
                 continue
             if message["parent_header"].get("msg_id") != request:
+                self.others(message)
                 continue
             now = time.monotonic()
             done.messages.append((now, message))

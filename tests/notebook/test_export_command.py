@@ -42,7 +42,7 @@ def test_the_notebook_that_it_runs_in() -> None:
         assert kernel.run("%gemini export").status == "ok"  # nothing new, nothing to ask
         script.write_text("mine", "utf-8")
         done = kernel.run("%gemini export")
-        assert done.ename == "UsageError" and "--force" in done.error
+        assert done.ename == "InTheWay" and "--force" in done.error
         assert script.read_text("utf-8") == "mine"
         assert kernel.run("%gemini export --force").status == "ok"
         assert kernel.run("%gemini export --check").status == "ok"

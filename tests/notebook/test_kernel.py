@@ -67,6 +67,36 @@ def test_the_reply_is_bound_and_not_drawn_twice(server, kernel: Kernel) -> None:
     assert shown.texts("text/markdown") == ["*Paris*"]
 
 
+def test_what_is_printed_around_an_answer_stays_around_it(server, kernel: Kernel) -> None:
+    server.set_script(Answer(text="Paris"))
+    asked = "get_ipython().run_cell_magic('gemini', '', 'capital?')"
+    done = kernel.run(f"print('before', end='')\n{asked}\nprint('after', end='')")
+    before, answer, footer, after = done.texts()
+    assert (before, answer, after) == ("before", "Paris", "after")
+    assert "gemini-2.5-flash · test · " in footer
+
+
+def test_who_listens_to_outputs_or_captures_them_gets_the_footer_too(
+    server, kernel: Kernel
+) -> None:
+    server.set_script(Answer(text="Paris"))
+    kernel.run(
+        "heard = []\n"
+        "def hear(message):\n"
+        "    heard.append(message['content']['data']['text/plain'])\n"
+        "    return message\n"
+        "get_ipython().display_pub.register_hook(hear)"
+    )
+    assert len(kernel.run("%%gemini\ncapital?").outputs) == 2
+    kernel.run("get_ipython().display_pub.unregister_hook(hear)")
+    *said, footer = kernel.value("heard")  # a slow machine's answer is drawn more than once
+    assert "Paris" in said and footer.startswith("gemini-2.5-flash · test · ")
+    assert not kernel.run("%%capture kept\n%gemini capital?").outputs
+    captured = "[one.data['text/plain'] for one in kept.outputs if 'text/plain' in one.data]"
+    *said, footer = kernel.value(captured)
+    assert "Paris" in said and footer.startswith("gemini-2.5-flash · test · ")
+
+
 def test_quiet_json_text_and_code(server, kernel: Kernel) -> None:
     server.set_script(Answer(text='{"a": 1}'))
     assert kernel.run("%%gemini --quiet\nx").outputs == []

@@ -11,9 +11,10 @@ from typing import Any
 import ipywidgets
 import pytest
 
+from gemini_magic.quota.reader import pause
 from gemini_magic.quota.rules import Bucket
 from gemini_magic.quota.usage import BucketUse, Snapshot, WindowUse
-from gemini_magic.widgets.live import LIVE, QUIET, LiveMeters, _pause
+from gemini_magic.widgets.live import LIVE, QUIET, LiveMeters
 from tests.kernels import Kernel
 
 
@@ -170,7 +171,7 @@ def test_a_forked_child_sends_nothing(ledger: Ledger) -> None:
 )
 def test_seconds_are_counted_only_while_they_matter(window: WindowUse, seconds: float) -> None:
     use = BucketUse(Bucket("p", "m"), (), (), False, (window,))
-    assert _pause(Snapshot(20.0, (use,))) == seconds
+    assert pause(Snapshot(20.0, (use,))) == seconds
 
 
 # --- in a kernel ----------------------------------------------------------------------------------

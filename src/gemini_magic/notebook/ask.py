@@ -33,10 +33,7 @@ def ask(session: Session, cell: GeminiCell) -> Reply | None:
     because the answer failed half-way: then it is bound to both. Raises ``GeminiMagicError``.
     """
     config = session.begin()
-    if cell.text("as") == "df":
-        from gemini_magic.engine.schema_frame import need_pandas
-
-        need_pandas()
+    check_form(cell)
     chat, place = session.chat_of(cell)
     history = chat.history(place) if chat else ()
     evaluate = session.namespace.value
@@ -53,13 +50,13 @@ def ask(session: Session, cell: GeminiCell) -> Reply | None:
         may_replay=partial(session.may_replay, cell),
     )
     view = _view(session, cell)
-    interrupted = not _follow(question.run, view)
+    interrupted = not follow(question.run, view)
     if not interrupted and (again := question.corrected()) is not None:
         notice = "this does not fit the schema; asked once more"
         view.close(question.run.reply, Ending(notice, raw=True))
         question, view = again, _view(session, cell)
-        interrupted = not _follow(question.run, view)
-    reply, error = _outcome(question, interrupted)
+        interrupted = not follow(question.run, view)
+    reply, error = outcome_of(question, interrupted)
     if error is not None and not reply.parts:
         view.abandon()
         for notice in () if cell.flag("quiet") else reply.notices:
@@ -69,7 +66,10 @@ def ask(session: Session, cell: GeminiCell) -> Reply | None:
     if chat is not None and error is None and not interrupted:
         turns = session.add_turn(chat, place, reply)
         reply = reply.replace(notices=(*reply.notices, *turns))
-    reply = _conclude(session, cell, reply, view, raw=isinstance(error, Unfit))
+    session.prompts.add(running(session.shell), reply, digest(cell.template))
+    reply = conclude(
+        session, cell, reply, view, raw=isinstance(error, Unfit), drawn=not cell.flag("quiet")
+    )
     if error is not None or interrupted:
         session.bind(reply)
     if error is not None:
@@ -82,16 +82,29 @@ def ask(session: Session, cell: GeminiCell) -> Reply | None:
     return reply
 
 
+def check_form(cell: GeminiCell) -> None:
+    """Raise ``MissingExtra`` where the answer could not be shown as ``--as`` says."""
+    if cell.text("as") == "df":
+        from gemini_magic.engine.schema_frame import need_pandas
+
+        need_pandas()
+
+
+def form_of(cell: GeminiCell) -> str:
+    """What a cell's answer is shown as."""
+    return cell.text("as") or ("markdown" if cell.text("schema") is None else "json")
+
+
 def _view(session: Session, cell: GeminiCell) -> View:
     return view_for(
         session.shell,
-        cell.text("as") or ("markdown" if cell.text("schema") is None else "json"),
+        form_of(cell),
         quiet=cell.flag("quiet"),
         remote_images=cell.flag("allow-remote-images"),
     )
 
 
-def _follow(run: Run, view: View) -> bool:
+def follow(run: Run, view: View) -> bool:
     """Draw a run until it is over; False if the user interrupted it."""
     try:
         while not run.over:
@@ -110,7 +123,7 @@ def _follow(run: Run, view: View) -> bool:
         return False
 
 
-def _outcome(question: Question, interrupted: bool) -> tuple[Reply, BaseException | None]:
+def outcome_of(question: Question, interrupted: bool) -> tuple[Reply, BaseException | None]:
     """The reply of a run that is over, and what is wrong with it, if anything is."""
     if interrupted and question.run.error is None:
         return with_notices(question.run.reply, question.built), None
@@ -120,8 +133,11 @@ def _outcome(question: Question, interrupted: bool) -> tuple[Reply, BaseExceptio
         return getattr(problem, "reply", None) or question.run.reply, problem
 
 
-def _conclude(session: Session, cell: GeminiCell, reply: Reply, view: View, *, raw: bool) -> Reply:
-    """Save the media of a reply, draw its end, and remember it; the reply, with what that told."""
+def conclude(
+    session: Session, cell: GeminiCell, reply: Reply, view: View, *, raw: bool, drawn: bool
+) -> Reply:
+    """Save the media of a reply, draw its end, remember and bind it to ``--out``; the reply, with
+    what that told. ``raw``: it does not fit its schema; ``drawn``: the running cell shows it."""
     saved: Sequence[Path | None] = ()
     if reply.media and not reply.cached:
         reply, saved = _saved(session, cell, reply)
@@ -132,10 +148,8 @@ def _conclude(session: Session, cell: GeminiCell, reply: Reply, view: View, *, r
             reply = reply.replace(notices=(*reply.notices, problem))
     if cell.text("as") == "json" and reply.complete and not raw and not _holds_json(reply):
         reply = reply.replace(notices=(*reply.notices, _NO_JSON))
-    session.remember(reply, drawn=not cell.flag("quiet"))
-    template = digest(cell.template)
-    session.prompts.add(running(session.shell), reply, template)
-    told = metadata(reply, template)
+    session.remember(reply, drawn=drawn)
+    told = metadata(reply, digest(cell.template))
     view.close(reply, Ending(footer(reply, saved), told, saved, frame, raw))
     if (name := cell.text("out")) is not None:
         session.namespace.bind({name: reply})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from gemini_magic.notebook.this_notebook import notebook_path
 from gemini_magic.widgets.markup import readable
 
 if TYPE_CHECKING:
+    from gemini_magic.cell import GeminiCell
     from gemini_magic.convert.context import Context
     from gemini_magic.convert.notebook_file import Cell
     from gemini_magic.notebook.session import Session
@@ -77,15 +79,43 @@ def run(session: Session, words: list[str]) -> None:
     shell.display_pub.publish(shown, {})
 
 
-def _programs(session: Session, arguments: argparse.Namespace) -> list[Program]:
-    from gemini_magic.convert.excerpt import excerpt
+def programs_of(session: Session, asked: Sequence[GeminiCell]) -> list[Program]:
+    """The last of these cells, which need not have run, as programs: with the cells before it of
+    the same chat, and with what the session ran that they need."""
+    from gemini_magic.convert.excerpt import excerpt, prompts_of
+    from gemini_magic.convert.notebook_file import Cell
     from gemini_magic.convert.targets import TARGETS
 
+    context = _context(session)
+    chat = asked[-1].text("chat")
+    ran = [
+        cell
+        for cell in _cells(session)
+        if chat is None
+        or all(one.cell.text("chat") != chat
+               for one in prompts_of(cell, context.transform, context.magic))
+    ]  # fmt: skip
+    own = [
+        Cell(f"turn-{number}", "code", replace(cell, magic=context.magic).to_source())
+        for number, cell in enumerate(asked)
+    ]
+    notebook = excerpt([*ran, *own], context.transform, context.magic, "a panel", filled=False)
+    return [_program(notebook, context, target, False, False) for target in TARGETS]
+
+
+def _context(session: Session) -> Context:
     try:
         folder = notebook_path(session.shell.user_ns).absolute().parent
     except UsageError:
         folder = Path.cwd()
-    context = context_of(folder, session.overrides())
+    return context_of(folder, session.overrides())
+
+
+def _programs(session: Session, arguments: argparse.Namespace) -> list[Program]:
+    from gemini_magic.convert.excerpt import excerpt
+    from gemini_magic.convert.targets import TARGETS
+
+    context = _context(session)
     logged = context.runs or (lambda _: None)
     context = context._replace(runs=lambda sent: session.prompts.run_of(sent) or logged(sent))
     cells = _chosen(_cells(session), arguments.cell, context, session.magic.name)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gemini_magic.events import Event, Started, Switched, ThoughtDelta, Uploading, Waiting
+from gemini_magic.notebook.publishing import publish_next
 from gemini_magic.types import CANCELLED, CUT, Reply
 from gemini_magic.widgets.markup import SMALL, escaped
 
@@ -85,8 +86,8 @@ class Output:
         return Output(self._shell)
 
     def beside(self, data: dict[str, Any]) -> None:
-        """Draw an output of its own, which stays as it is."""
-        self._publisher.publish(data, {})
+        """Draw an output of its own, which stays as it is, directly after another was drawn."""
+        publish_next(self._publisher, data)
 
     @property
     def drawn(self) -> bool:

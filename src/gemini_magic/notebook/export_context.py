@@ -52,12 +52,11 @@ def context_of(folder: Path, overrides: Mapping[str, Any] | None = None) -> Cont
 
 def _run(request: str) -> dict[str, Any] | None:
     """The newest run of a request in the log; a log that cannot be read holds none."""
-    from gemini_magic import paths
     from gemini_magic.engine.database import Unusable
-    from gemini_magic.engine.runlog import RunLog
+    from gemini_magic.engine.runlog import open_log
 
     try:
-        logged = RunLog(Path(paths.state_dir()) / "runs.db").find(request)
+        logged = open_log().find(request)
     except Unusable:
         return None
     return None if logged is None else logged._asdict()

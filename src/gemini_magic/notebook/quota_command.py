@@ -3,56 +3,22 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING
 
 from gemini_magic.errors import LedgerError, UsageError, did_you_mean, sentence
 from gemini_magic.notebook.display import Output
 from gemini_magic.notebook.meters import meters_html, meters_text
-from gemini_magic.quota import accounts, prices
+from gemini_magic.quota import accounts
 from gemini_magic.quota.ledger import Ledger
-from gemini_magic.quota.opening import budgets_of, open_ledger
+from gemini_magic.quota.opening import open_ledger
+from gemini_magic.quota.reader import Reader
 from gemini_magic.quota.rules import Bucket
 from gemini_magic.quota.store import StoreError
-from gemini_magic.quota.usage import DayUse, Snapshot
+from gemini_magic.quota.usage import DayUse
 from gemini_magic.quota.windows import WINDOWS
 
 if TYPE_CHECKING:
-    from gemini_magic.config import Config
     from gemini_magic.notebook.session import Session
-
-
-class Reader:
-    """One face's own connection to the ledger; what is wrong with it is shown, never raised."""
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._ledger = open_ledger(config)
-
-    def snapshot(self) -> Snapshot:
-        """What is in use now."""
-        config = self._config
-        hosts = {
-            stream.host
-            for service in (*config.backends.values(), *config.presets.values())
-            if accounts.counts_as_google(service)
-            for stream in (accounts.stream(service, None, "", b""),)
-        }
-        budgets = [one for service in config.backends.values() for one in budgets_of(service)]
-        tiers = {name: service.tier or "" for name, service in config.backends.items()}
-        try:
-            found = self._ledger.snapshot(lambda host: host in hosts, budgets, tiers)
-        except StoreError as problem:
-            return Snapshot(0.0, problem=str(problem))
-        # Where a machine's own file is says nothing; which server a team counts on does.
-        return found._replace(where="") if "store" not in config.ledger else found
-
-    def changes(self) -> int:
-        """A number that differs from the last call's when anything changed in between."""
-        try:
-            return self._ledger.changes()
-        except StoreError:
-            return -1
 
 
 def run(session: Session, words: list[str]) -> None:
@@ -76,26 +42,11 @@ def run(session: Session, words: list[str]) -> None:
 
 def history(session: Session, days: int) -> list[DayUse]:
     """What was used in the last ``days`` days. Raises ``LedgerError``."""
-    config = session.refresh()
-    ledger = open_ledger(config)
+    reader = Reader(session.refresh())
     try:
-        found = ledger.history(days)
-    except StoreError as problem:
-        raise LedgerError(f"the quota cannot be read: {problem}") from None
+        return reader.history(days)
     finally:
-        ledger.store.close()
-    return [use if use.cost or _is_priced(config, use) else use._replace(priced=False)
-            for use in found]  # fmt: skip
-
-
-def _is_priced(config: Config, use: DayUse) -> bool:
-    """Whether it is known what the use of a day cost, were it nothing."""
-    service = config.backends.get(use.backend) or config.presets.get(use.backend)
-    if service is None:
-        return False
-    if service.kind == "local" or prices.tier_is_free(service):
-        return True
-    return prices.find(service, use.model, config.prices, time.time()) is not None
+        reader.close()
 
 
 def _show(session: Session) -> None:

@@ -18,12 +18,14 @@ from gemini_magic.notebook.footer import footer
 from gemini_magic.notebook.namespace import Namespace
 from gemini_magic.notebook.notebook_view import draw_whole
 from gemini_magic.notebook.prompts import Prompts, running
+from gemini_magic.notebook.this_notebook import told_path
 from gemini_magic.quota.prices import tier_is_free
-from gemini_magic.types import Reply, Request
+from gemini_magic.types import Reply, Request, digest
 
 if TYPE_CHECKING:
     from gemini_magic.notebook.gallery_command import Album
     from gemini_magic.notebook.magics import GeminiMagic
+    from gemini_magic.notebook.panel_command import PanelView
 
 _MODEL_NAME = re.compile(r"(?:models/)?(?:gemini|gemma)-[\w.-]+\Z")
 
@@ -44,9 +46,10 @@ class Session:
         self._turns: tuple[str, int] = ("", 0)
         self._first: dict[str, str] = {}
         self._asked: set[tuple[str, str]] = set()
-        self.house = House(self.overrides)
+        self.house = House(self.overrides, self.place)
         self.engine, self.cache = self.house.engine, self.house.cache
         self.album: Album | None = None
+        self.panels: dict[str, PanelView] = {}  # by the ids of their cells
 
     # --- the two magics ---
 
@@ -235,11 +238,16 @@ class Session:
         cell_id = parent.get("metadata", {}).get("cellId") or ""
         return str(cell_id), f"{parent.get('header', {}).get('msg_id')}"
 
+    def place(self) -> tuple[str, str]:
+        """The notebook's file as far as this kernel knows it, and the running cell's id."""
+        return told_path(self.shell.user_ns), self.running_cell()[0]
+
     def chat_of(self, cell: GeminiCell) -> tuple[Conversation | None, Place | None]:
         name = cell.text("chat")
         if name is None:
             return None, None
-        return self.chats.open(name), self._place()
+        chat = self.chats.open(name)
+        return chat, chat.place_of(self._place(), digest(cell.template))
 
     def _place(self) -> Place | None:
         """The running cell and the how-manieth chat call in it; None where cells have no ids."""

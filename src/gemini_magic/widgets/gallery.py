@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import ipywidgets
 
+from gemini_magic.widgets.closing import close
 from gemini_magic.widgets.markup import SMALL, escaped
 
 #: Cards on a page: so many thumbnails are in memory at once, however many pictures there are.
@@ -74,7 +75,7 @@ class Gallery:
 
     def close(self) -> None:
         """Take the gallery away."""
-        _close(self.widget)
+        close(self.widget)
 
     def _show(self) -> None:
         stop = min(self._count, self._start + PAGE)
@@ -82,7 +83,7 @@ class Gallery:
         cards = self._load(self._start, stop)
         self._grid.children = [self._drawn(self._start + i, card) for i, card in enumerate(cards)]
         for one in old:
-            _close(one)
+            close(one)
         self._where.value = f"{self._start + 1}–{stop} of {self._count:,}"
         self._back.disabled, self._on.disabled = self._start == 0, stop >= self._count
 
@@ -135,12 +136,3 @@ def card_html(card: Card) -> str:
         '<div style="line-height: 1.35; overflow-wrap: anywhere; padding-top: 4px">'
         f"{picture}<div>{escaped(card.prompt)}</div>{lines}</div>"
     )
-
-
-def _close(widget: Any) -> None:
-    for child in getattr(widget, "children", ()):
-        _close(child)
-    for own in ("layout", "style"):  # widgets of their own, which would stay
-        if (one := getattr(widget, own, None)) is not None:
-            one.close()
-    widget.close()

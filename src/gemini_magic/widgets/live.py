@@ -6,7 +6,6 @@ import contextvars
 import os
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -14,26 +13,15 @@ from typing import Any
 import ipywidgets
 
 from gemini_magic.locks import ProcessLock
+from gemini_magic.quota.reader import LOOK, pause
 from gemini_magic.quota.usage import Snapshot
-from gemini_magic.quota.windows import WINDOWS
+from gemini_magic.widgets.still import Still
 
-#: Seconds between two looks, so at most four updates a second.
-LOOK = 0.25
 #: Seconds without a change until what stays in the notebook is drawn again: each time changes the
 #: notebook's file.
 QUIET = 2.0
 #: How many meters of a kernel are live; older ones keep what they showed last.
 LIVE = 3
-#: Seconds from here to a window's end in which the seconds are counted down.
-_SOON = 120.0
-# The same is shown twice: as HTML that stays in the saved notebook, and as a widget. Where the
-# widget is alive it takes the HTML's place; where it is not (no kernel, or another one), Lab would
-# put an error there, which is hidden. A front end that knows neither shows both.
-_STYLE = """<style>
-body:has(.{live}) :is(.{still}, .jp-OutputArea-child:has(.{still})),
-.jp-OutputArea-child:has(.{still}) + .jp-OutputArea-child:not(:has(.{live})) {{ display: none }}
-</style>"""
-
 Draw = Callable[[Snapshot, float], str]
 
 
@@ -64,9 +52,7 @@ class LiveMeters:
         self._refresh()
         self.widget: Any = ipywidgets.HTML(draw(self._snapshot, self._now()))
         self.widget.layout.width = "auto"
-        name = uuid.uuid4().hex[:12]
-        self._classes = {"live": f"gemini-magic-live-{name}", "still": f"gemini-magic-{name}"}
-        self.widget.add_class(self._classes["live"])
+        self._still = Still(self.widget)
         # A front end may close the comm, and so may ``Widget.close_all()``.
         self.widget.comm.on_close(lambda message: self._stop.set())
         _make_room(self)
@@ -96,16 +82,8 @@ class LiveMeters:
     def outputs(self) -> tuple[dict[str, Any], ...]:
         """MIME data to display, one output each: what stays, and the live view in its place."""
         now = self._now()
-        drawn = self._draw(self._snapshot, now)
-        still = {
-            "text/plain": self._plain(self._snapshot, now),
-            "text/html": f'<div class="{self._classes["still"]}">{drawn}</div>',
-        }
-        if self.widget.comm is None:
-            return (still,)
-        still["text/html"] += _STYLE.format(**self._classes)
-        view = self.widget.get_view_spec()
-        return still, {"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}
+        drawn, plain = self._draw(self._snapshot, now), self._plain(self._snapshot, now)
+        return self._still.outputs(drawn, plain)
 
     # --- on the thread ---
 
@@ -123,7 +101,7 @@ class LiveMeters:
                     self._seen = seen
                     self._refresh()
                     self._show()
-                    due = time.monotonic() + _pause(self._snapshot)
+                    due = time.monotonic() + pause(self._snapshot)
                 if seen != kept and now >= changed + QUIET:
                     kept = seen
                     self._keep(self.outputs()[0])
@@ -150,17 +128,6 @@ class LiveMeters:
     def _now(self) -> float:
         """The time of the ledger's clock."""
         return self._snapshot.at + time.monotonic() - self._at
-
-
-def _pause(snapshot: Snapshot) -> float:
-    """Seconds until a state should be read again although nothing happened."""
-    windows = [window for use in snapshot.buckets for window in use.windows]
-    rolling = any(
-        one.used > 0 and one.window in WINDOWS and not WINDOWS[one.window].daily for one in windows
-    )
-    ends = [at for one in windows for at in (one.resets, one.closed_until) if at is not None]
-    soon = any(0 < at - snapshot.at < _SOON for at in ends)
-    return 1.0 if rolling or soon or snapshot.problem else 60 - snapshot.at % 60
 
 
 _newest: list[LiveMeters] = []

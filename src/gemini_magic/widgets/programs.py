@@ -35,6 +35,7 @@ class Programs:
             return ipywidgets.VBox([notes])
         field = ipywidgets.Textarea(
             program.text,
+            tooltip=program.title,
             rows=min(_ROWS, program.text.count("\n") + 1),
             layout={"width": "100%"},
             style={"font_variant": "normal"},

@@ -1,0 +1,286 @@
+"""The panel: AI Studio's two columns out of ipywidgets, over a model that holds all there is."""
+
+from __future__ import annotations
+
+import contextvars
+import html
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+from gemini_magic.errors import GeminiMagicError, UsageError
+from gemini_magic.widgets.closing import close
+from gemini_magic.widgets.later import Later
+from gemini_magic.widgets.markup import escaped
+from gemini_magic.widgets.panel_cells import CellTools
+from gemini_magic.widgets.panel_media import MediaRow
+from gemini_magic.widgets.panel_model import PanelModel
+from gemini_magic.widgets.panel_place import Place
+from gemini_magic.widgets.panel_settings import Settings
+from gemini_magic.widgets.panel_talk import Talk
+from gemini_magic.widgets.panel_text import plainly
+from gemini_magic.widgets.panel_turns import Turn
+
+#: Seconds without a key until what is typed is counted.
+_PAUSE = 0.3
+#: Seconds without news of the prompt before it is sent: a front end holds the last keys back while
+#: the kernel is busy, and sends them after the click.
+_SETTLED = 0.12
+
+
+class Panel:
+    """A live panel. Its handlers may be called in any thread, and none of them takes long."""
+
+    def __init__(self, model: PanelModel) -> None:
+        self.model = model
+        self.used = time.monotonic()
+        self._typed = 0.0
+        self._context = contextvars.copy_context()
+        self._lock = threading.RLock()
+        model.over = self._over
+        self._count = Later(_PAUSE, self._counted)
+        self._talk = Talk(model, self._do)
+        self._media = MediaRow(model, self._changed, self._act)
+        self._settings = Settings(model, self._changed, self._act, self._act_later)
+        self._cells = CellTools(model, self._loaded, self._act, self._act_later)
+        self._said = ipywidgets.HTML()
+        self._counter = ipywidgets.HTML()
+        self._counter.add_class("gemini-magic-count")
+        self._meters: Any = None
+        self._meter_box = ipywidgets.VBox()
+        self.widget: Any = self._made()
+        self.show()
+
+    # --- how it is put together ---
+
+    def _made(self) -> Any:
+        folder = Path(__file__).parent
+        looks = ipywidgets.HTML(f"<style>{(folder / 'panel.css').read_text('utf-8')}</style>")
+        script = f"<script>{(folder / 'panel.js').read_text('utf-8')}</script>"
+        data = {"text/html": script, "text/plain": ""}
+        keys = ipywidgets.Output(
+            outputs=({"output_type": "display_data", "data": data, "metadata": {}},)
+        )
+        for hidden in (looks, keys):
+            hidden.add_class("gemini-magic-hidden")
+        self._prompt = ipywidgets.Textarea(
+            description="Prompt", rows=5, layout={"width": "auto"},
+            placeholder="Ask Gemini. {{ name }} stands for a variable of yours.",
+            tooltip="the prompt; Ctrl+Enter (⌘+Enter) runs it",
+        )  # fmt: skip
+        self._prompt.add_class("gemini-magic-prompt")
+        self._prompt.add_class("gemini-magic-label-above")
+        self._prompt.observe(self._typing, "value")
+        self._run = _button("Run", "ask (Ctrl+Enter, ⌘+Enter)", self.run, "gemini-magic-run")
+        # Nothing is ever sent to it again: see ``_free_of_cells``.
+        stop = _free_of_cells(
+            lambda: _button("Stop", "stop the answer", self.stop, "gemini-magic-stop")
+        )
+        self._stopping = ipywidgets.HBox([stop])
+        new = _button("New", "begin a new conversation", lambda: self._do("New", None))
+        bar = ipywidgets.HBox([self._run, self._stopping, new, self._counter])
+        bar.add_class("gemini-magic-bar")
+        talk = ipywidgets.VBox([
+            self._talk.widget, self._said, self._prompt, self._media.widget, bar,
+            self._meter_box, self._cells.widget,
+        ])  # fmt: skip
+        talk.add_class("gemini-magic-talk")
+        columns = ipywidgets.Box([talk, self._settings.widget])
+        columns.add_class("gemini-magic-columns")
+        panel = ipywidgets.VBox([looks, keys, columns])
+        panel.add_class("gemini-magic-panel")
+        return panel
+
+    def show(self) -> None:
+        """Show what the model holds."""
+        with self._lock:
+            self._prompt.value = self.model.template
+            self._settings.show()
+            self._media.show()
+            self._talk.show()
+            self._buttons()
+        self._changed()
+
+    def close(self) -> None:
+        """Take the panel away, and stop what it does."""
+        self.model.stop()
+        self._count.cancel()
+        with self._lock:
+            if self._meters is not None:
+                self._meters.freeze()
+            close(self.widget)
+
+    # --- what the user does ---
+
+    def run(self) -> None:
+        """Ask what stands there; returns at once."""
+        self._use()
+        if self.model.running:
+            return
+        self._run.disabled = True
+        self._in_background(self._ask)
+
+    def stop(self) -> None:
+        """Stop the answer that comes; returns at once."""
+        self._use()
+        self.model.stop()
+
+    def _ask(self) -> None:
+        while (left := self._typed + _SETTLED - time.monotonic()) > 0:
+            time.sleep(left)
+        with self._lock:
+            if self.model.running:  # a second click
+                return
+            self.tell("")
+            place = self._talk.begin(self.model.cell)
+            try:
+                self.model.run(place)
+            except Exception as problem:  # nobody else would see it
+                self._talk.end(None)
+                self.tell(str(problem), wrong=True)
+                self._buttons()
+                return
+            self._prompt.value = self.model.template
+            self._media.show()
+            self._buttons()
+
+    def _over(self, turn: Turn | None, place: Place, error: str) -> None:
+        with self._lock:
+            self._talk.end(turn)
+            self.tell(error, wrong=True)
+        self.show()
+
+    def _do(self, word: str, turn: Turn | None) -> None:
+        self._act(partial(self._change, word, turn))
+
+    def _change(self, word: str, turn: Turn | None) -> None:
+        model = self.model
+        with self._lock:
+            if model.running:
+                raise UsageError("it still answers.", "Stop it, or wait.")
+            if turn is None:
+                model.turns.clear() if word == "New" else model.turns.forward()
+            elif word in ("Edit", "Again"):
+                model.edit(turn)
+            elif word == "Branch":
+                model.turns.branch(turn)
+            elif word == "Delete":
+                model.turns.delete(turn)
+            else:
+                model.turns.step(turn, 1 if word == "›" else -1)
+            self.show()
+        if word == "Again":
+            self.run()
+        elif word == "Edit":
+            self._prompt.focus()
+
+    def _typing(self, change: dict[str, Any]) -> None:
+        if change["new"] != self.model.template:  # else it was we
+            self._typed = time.monotonic()
+            self.model.template = change["new"]
+            self._changed()
+
+    def _loaded(self, said: str) -> None:
+        self.show()
+        self.tell(said)
+
+    # --- what is said ---
+
+    def tell(self, text: str, *, wrong: bool = False) -> None:
+        """One line above the prompt; an empty one takes it away."""
+        kind, role = ("wrong", "alert") if wrong else ("can", "status")
+        said = f'<div class="gemini-magic-{kind}" role="{role}">{escaped(text)}</div>'
+        self._said.value = said if text else ""
+
+    def _buttons(self) -> None:
+        running = self.model.running
+        self._run.disabled = running
+        self._stopping.layout.display = None if running else "none"
+
+    def _changed(self) -> None:
+        self._use()
+        self._count()
+
+    def _use(self) -> None:
+        self.used = time.monotonic()
+        meters = self._meters
+        if meters is None or not meters.live:
+            self._in_background(self._measure)
+
+    def _measure(self) -> None:
+        with self._lock:
+            if self._meters is not None and self._meters.live:
+                return
+            if self.widget.comm is None:
+                return
+            old, self._meters = self._meters, None
+            try:
+                self._meters = self.model.desk.meters(lambda: self.model.who, lambda: self.used)
+            except GeminiMagicError as error:
+                self._meter_box.children = [ipywidgets.HTML(html.escape(str(error)))]
+                return
+            self._meter_box.children = [self._meters.widget]
+            if old is not None:
+                old.close()
+
+    def _counted(self) -> None:
+        try:
+            said = self.model.desk.count(self.model.cell, self.model.turns.history())
+        except GeminiMagicError as error:
+            said = plainly(error)
+        text = escaped(said)
+        if self._counter.value != text:
+            self._counter.value = text
+
+    # --- threads ---
+
+    def _act(self, work: Callable[[], None]) -> None:
+        """Do something now, and say what goes wrong."""
+        self._use()
+        try:
+            self.tell("")
+            work()
+        except Exception as problem:  # nobody else would see it
+            self.tell(plainly(problem), wrong=True)
+
+    def _act_later(self, work: Callable[[], None]) -> None:
+        """Do something that may take a while, and say what goes wrong."""
+        self._in_background(partial(self._act, work))
+
+    def _in_background(self, work: Callable[[], None]) -> None:
+        """Do something in a thread, as a part of the cell that made the panel."""
+        context = self._context.copy()
+        name = "gemini_magic panel"
+        threading.Thread(target=context.run, args=(work,), name=name, daemon=True).start()
+
+
+def _free_of_cells(make: Callable[[], Any]) -> Any:
+    """Make a widget whose clicks are heard while a cell runs.
+
+    JupyterLab sends them to a thread of the kernel's own (a subshell). ipykernel 7.4 takes them to
+    the thread of the cell that last had the kernel tell the widget something, where they would
+    wait; a widget that no cell ever told anything goes by the front end's word.
+    Source: ipykernel 7.4.0, ``comm.BaseComm.publish_msg`` and ``kernelbase.Kernel.get_parent``.
+    """
+    from IPython import get_ipython
+
+    kernel = getattr(get_ipython(), "kernel", None)
+    parent = getattr(kernel, "_shell_parent", None)
+    if not isinstance(parent, contextvars.ContextVar):
+        return make()
+    context = contextvars.copy_context()
+    context.run(parent.set, {})
+    return context.run(make)
+
+
+def _button(word: str, does: str, act: Callable[[], None], look: str = "") -> Any:
+    button = ipywidgets.Button(description=word, tooltip=does)
+    button.on_click(lambda _: act())
+    if look:
+        button.add_class(look)
+    return button

@@ -1,0 +1,494 @@
+"""The panel in a real kernel, its widgets driven over their comms as a front end does."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kernels import Kernel
+from tests.notebook.media_values import picture
+from tests.widgets.panel_front import Front
+from tests.wire import Answer, Call, GoogleServer, Picture, payloads
+
+pytestmark = pytest.mark.kernel
+
+KEY = "AIzaSyTESTKEYtestkeyTESTKEYtestkey012345"
+MODEL = "gemini-2.5-flash"
+CONFIG = """
+[settings]
+model = "{model}"
+[backends.studio]
+kind = "google"
+base_url = "{url}"
+{more}
+"""
+
+
+class Page:
+    """A panel as its user sees it."""
+
+    def __init__(self, front: Front, server: GoogleServer) -> None:
+        self.front, self.server = front, server
+        self.run_button = front.find(css="gemini-magic-run")
+        self.stop_button = front.find(css="gemini-magic-stop")
+        self.prompt = front.find(css="gemini-magic-prompt")
+        self.turns = front.find(css="gemini-magic-turns")
+
+    def type(self, text: str) -> None:
+        self.front.set(self.prompt, text)
+
+    def ask(self, text: str) -> None:
+        """Ask, and wait until the answer is there."""
+        count = len(self.server.generate_calls)
+        self.type(text)
+        self.front.click(self.run_button)
+        self.front.until(lambda: len(self.server.generate_calls) > count, "it was not sent")
+        self.over()
+
+    def over(self) -> None:
+        self.front.until(lambda: not self.value(self.run_button, "disabled"), "it never ended")
+
+    def value(self, comm: str, name: str = "value") -> Any:
+        return self.front.models[comm][name]
+
+    @property
+    def shown(self) -> str:
+        return self.front.texts(self.turns)
+
+    @property
+    def all(self) -> str:
+        return self.front.texts(self.front.find(css="gemini-magic-talk"))
+
+    def says(self, *words: str) -> None:
+        self.front.until(lambda: all(word in self.all for word in words), f"no {words}")
+
+    def press(self, word: str) -> None:
+        """Press the newest button of that name."""
+        self.front.click(self.field(word))
+
+    def open(self, title: str) -> None:
+        self.press(f"▸ {title}")
+
+    def field(self, label: str) -> str:
+        return self.front.until(
+            lambda: self.front.has(description=label) and self.front.find(description=label)
+        )
+
+    def set(self, label: str, value: Any) -> None:
+        self.front.set(self.field(label), value)
+
+    @property
+    def sent(self) -> list[dict[str, Any]]:
+        return [call.json for call in self.server.generate_calls]
+
+
+@pytest.fixture
+def server(google_server, configure, monkeypatch: pytest.MonkeyPatch) -> GoogleServer:
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    made = google_server(Answer.words("High **water** is at 06:12."), key=KEY)
+    configure(CONFIG.format(model=MODEL, url=made.url, more=""))
+    return made
+
+
+@pytest.fixture
+def opened(server: GoogleServer, kernel: Kernel) -> Iterator[Callable[..., Page]]:
+    def open_it(code: str = "%gemini panel", *before: str) -> Page:
+        front = Front(kernel)
+        for one in before:
+            front.run(one, cell_id="before")
+        done = front.run(code)
+        assert done.status == "ok", done.error
+        return Page(front, server)
+
+    yield open_it
+    # What a thread prints lands in a cell: nothing here may fail out of sight.
+
+
+def quiet(page: Page, *said: str) -> None:
+    """Nothing was printed, and nothing failed, out of the panel's sight."""
+    page.front.read()
+    odd = [m["content"] for m in page.front.others if m["msg_type"] in ("stream", "error")]
+    odd = [one for one in odd if one.get("text") not in said]
+    assert odd == []
+
+
+def test_what_is_set_reaches_the_wire_and_the_answer_the_panel(opened) -> None:
+    page = opened("%gemini panel", "place = 'Saint-Malo'")
+    page.set("Temperature", "0.25")
+    page.set("Top K", "7")
+    page.set("Stop sequences", "END\n\\n\\n")
+    page.set("System instruction", "Be brief.")
+    page.open("What the model may use")
+    page.set("Search", True)
+    page.ask("When is high water in {{ place }}?")
+    assert "High **water** is at 06:12." in page.shown
+    (sent,) = page.sent
+    assert sent["contents"] == [
+        {"role": "user", "parts": [{"text": "When is high water in Saint-Malo?"}]}
+    ]
+    assert sent["generationConfig"] == {
+        "temperature": 0.25, "topK": 7, "stopSequences": ["END", "\n\n"],
+    }  # fmt: skip
+    assert sent["systemInstruction"]["parts"] == [{"text": "Be brief."}]
+    assert sent["tools"] == [{"googleSearch": {}}]
+    assert page.value(page.prompt) == "" and "studio" in page.shown
+    page.says("requests/day", "1 / 20")
+    assert page.front.kernel.value("get_ipython().run_line_magic('gemini', 'last').text") == (
+        "High **water** is at 06:12."
+    )
+    quiet(page)
+
+
+def test_what_does_not_fit_is_said_at_its_field(opened) -> None:
+    page = opened()
+    page.set("Temperature", "hot")
+    settings = page.front.find(css="gemini-magic-settings")
+    page.front.until(lambda: "--temperature takes a number" in page.front.texts(settings))
+    page.type("x")
+    page.press("Run")
+    page.says("--temperature takes a number")
+    assert page.sent == []
+    page.set("Temperature", "")
+    page.front.until(lambda: "--temperature" not in page.front.texts(settings))
+    page.ask("x")
+    quiet(page)
+
+
+def test_an_answer_streams_while_cells_run(opened, server: GoogleServer) -> None:
+    page = opened()
+    server.set_script(Answer.words("word " * 2_000, delay=0.02))
+    page.type("x")
+    page.press("Run")
+    page.press("Run")  # a double click
+    page.front.until(lambda: page.shown.count("word") > 5)
+    assert page.front.run("print(6 * 7)", cell_id="other").text == "42\n"
+    before = page.shown.count("word")
+    page.front.until(lambda: page.shown.count("word") > before)
+    page.front.click(page.stop_button)
+    page.over()
+    assert "… (interrupted)" in page.shown and len(server.wait_disconnects(1, 30)) == 1
+    assert page.front.models[page.prompt]["value"] == ""
+    server.set_script(Answer("again"))
+    page.ask("y")
+    assert [turn["parts"][0]["text"] for turn in page.sent[1]["contents"]] == ["y"], (
+        "what was stopped is not sent along"
+    )
+    assert len(page.sent) == 2
+    quiet(page, "42\n")
+
+
+def test_stop_is_heard_while_a_cell_runs(opened, server: GoogleServer, tmp_path: Path) -> None:
+    page = opened()
+    kernel = page.front.kernel
+    if "kernel subshells" not in kernel.client.kernel_info(reply=True, timeout=60)["content"].get(
+        "supported_features", []
+    ):
+        pytest.skip("this ipykernel has no subshells")
+    request = kernel.client.session.msg("create_subshell_request")
+    kernel.client.control_channel.send(request)
+    subshell = kernel.client.get_control_msg(timeout=60)["content"]["subshell_id"]
+    server.set_script(Answer.words("word " * 2_000, delay=0.02))
+    page.type("x")
+    page.press("Run")
+    page.front.until(lambda: page.shown.count("word") > 5)
+    flag = tmp_path / "go on"
+    blocking = kernel.start(
+        f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.05)"
+    )
+    page.front.click(page.stop_button, subshell_id=subshell)
+    page.over()
+    assert "(interrupted)" in page.shown
+    flag.touch()
+    assert kernel.finish(blocking).status == "ok"
+    quiet(page)
+
+
+def test_an_error_is_one_line_and_the_prompt_stays(opened, server: GoogleServer) -> None:
+    page = opened()
+    server.set_script(payloads.KEY_INVALID)
+    page.type("x")
+    page.press("Run")
+    page.says("studio", "key")
+    page.over()
+    said = page.front.texts(page.front.find(css="gemini-magic-talk"))
+    assert "Traceback" not in said and said.count('role="alert"') == 1
+    assert page.value(page.prompt) == "x" and page.shown == ""
+    server.set_script(Answer("fine"))
+    page.press("Run")
+    page.front.until(lambda: "fine" in page.shown)
+    page.over()
+    page.front.until(lambda: 'role="alert"' not in page.all)
+    page.type("{{ nothing_of_that_name }}")
+    page.press("Run")
+    page.says("nothing_of_that_name", "not defined")
+    assert len(page.sent) == 2
+    quiet(page)
+
+
+def test_a_conversation_is_edited_branched_and_cut(opened, server: GoogleServer) -> None:
+    page = opened()
+    server.set_script(lambda request: Answer(f"{len(request['contents'])} messages"))
+    page.ask("one")
+    page.ask("two")
+    assert "1 messages" in page.shown and "3 messages" in page.shown
+    page.press("Edit")  # of the second turn
+    page.front.until(lambda: page.value(page.prompt) == "two")
+    page.ask("two, again")
+    page.front.until(lambda: "2/2" in page.front.texts(page.turns))
+    assert [turn["parts"][0]["text"] for turn in page.sent[2]["contents"]] == [
+        "one", "1 messages", "two, again",
+    ]  # fmt: skip
+    page.press("‹")
+    page.front.until(lambda: "1/2" in page.shown)
+    assert ">two<" in page.shown and "two, again" not in page.shown
+    page.press("Delete")
+    page.front.until(lambda: ">two<" not in page.shown)
+    assert "two, again" in page.shown
+    page.press("New")
+    page.front.until(
+        lambda: page.front.models[page.turns]["children"] and ">one<" not in page.shown
+    )
+    page.ask("three")
+    assert len(page.sent[3]["contents"]) == 1
+    quiet(page)
+
+
+def test_what_is_counted_is_neither_sent_nor_run(opened) -> None:
+    page = opened("%gemini panel", "calls = []\ndef boom():\n    calls.append(1)\n    return 'x'")
+    count = page.front.find(css="gemini-magic-count")
+    page.type("{{ boom() }} " + "word " * 200)
+    page.front.until(lambda: "+ 1 placeholder" in page.value(count))
+    assert "tokens" in page.value(count) and "0 (list" in page.value(count)
+    page.type("{{ boom() }}")
+    page.front.until(lambda: "≈" in page.value(count))
+    assert page.front.kernel.value("calls") == [] and page.server.requests == []
+    page.ask("{{ boom() }}")
+    assert page.front.kernel.value("calls") == [1]
+    quiet(page)
+
+
+def test_the_code_is_the_one_of_cells_and_a_cell_goes_back(opened) -> None:
+    page = opened("%gemini panel", "place = 'Saint-Malo'")
+    page.set("Temperature", "0.25")
+    page.ask("High water in {{ place }}?")
+    page.type("And low water?")
+    page.open("Get code")
+    page.front.until(lambda: page.front.has(titles=[
+        "The cell", "Python (genai)", "Python (openai)", "Node (genai)", "Node (openai)", "curl"
+    ]))  # fmt: skip
+    tab = page.front.find(_model_name="TabModel")
+    texts = [one["value"] for one in page.front.below(tab) if one["_model_name"] == "TextareaModel"]
+    first = "%%gemini --chat panel --temperature 0.25\nHigh water in {{ place }}?"
+    second = "%%gemini --chat panel --temperature 0.25\nAnd low water?"
+    assert texts[0] == f"{first}\n\n{second}"
+    assert len(texts) == 6 and all("And low water?" in text for text in texts), texts
+    assert "place = 'Saint-Malo'" in texts[1] and "curl" in texts[5]
+    compile(texts[1], "program", "exec")
+    page.press("Insert as cell")
+    page.says("below the next cell")
+    done = page.front.run("1", cell_id="next")
+    (payload,) = done.payload
+    assert (payload["source"], payload["text"], payload["replace"]) == (
+        "set_next_input", second, False,
+    )  # fmt: skip
+    quiet(page)
+
+
+def test_a_cell_that_ran_is_taken_over(opened) -> None:
+    page = opened("%gemini panel 3", "%%gemini -t 1\none", "%%gemini --top-p 0.5\ntwo")
+    assert page.value(page.prompt) == "two"
+    assert page.value(page.field("Top P")) == "0.5"
+    page.open("Load a cell")
+    ran = page.field("A cell that ran")
+    labels = page.front.until(lambda: page.value(ran, "_options_labels")[1:])
+    assert labels[0].startswith("In [3] %%gemini --top-p") and len(labels) == 2
+    page.front.set(ran, 2, "index")
+    page.press("Load")
+    page.front.until(lambda: page.value(page.prompt) == "one")
+    page.front.until(lambda: page.value(page.field("Temperature")) == "1.0")
+    page.front.until(lambda: page.value(page.field("Top P")) == "")
+    page.set("or its text", "no cell")
+    page.press("Load")
+    page.says("this is not a %%gemini cell")
+    assert page.value(page.prompt) == "one"
+    quiet(page)
+
+
+def test_presets_and_the_list_of_models(opened, server: GoogleServer, home: Path) -> None:
+    page = opened()
+    page.set("Temperature", "0.5")
+    page.set("System instruction", "Be brief.")
+    page.open("Presets")
+    page.set("Name", "pilot")
+    page.press("Save preset")
+    name = page.field("Name")
+    page.front.until(lambda: page.value(name, "options") == ["pilot"])
+    page.set("Temperature", "")
+    page.set("Top K", "3")
+    page.press("Load preset")
+    page.front.until(lambda: page.value(page.field("Temperature")) == "0.5")
+    page.front.until(lambda: page.value(page.field("Top K")) == "")
+    page.press("Delete preset")
+    page.front.until(lambda: page.value(name, "options") == [])
+    page.press("Load preset")
+    page.says("there is no preset")
+    assert server.requests == []
+    page.press("List models")
+    server.wait_for(1, 60, op="models")
+    listed = page.front.until(lambda: [
+        one for one in server.models if one in page.value(page.field("Model"), "options")
+    ])  # fmt: skip
+    assert listed and server.generate_calls == []
+    quiet(page)
+
+
+def test_what_a_backend_cannot_do_is_off_with_its_reason(opened, configure, openai_server) -> None:
+    other = openai_server(Answer("fine"), key="")
+    page = opened()
+    configure(
+        CONFIG.format(model=MODEL, url=page.server.url, more="")
+        + f'[backends.other]\nkind = "openai"\nbase_url = "{other.url}"\nmodel = "{MODEL}"\n'
+    )
+    page.set("Top K", "7")
+    page.set("Temperature", "0.5")
+    page.set("Model", f"other:{MODEL}")
+    settings = page.front.find(css="gemini-magic-settings")
+    page.front.until(lambda: f"asks {MODEL} on other" in page.front.texts(settings))
+    page.front.until(lambda: page.value(page.field("Top K"), "disabled") is True)
+    page.front.until(lambda: "not with OpenAI-compatible" in page.front.texts(settings))
+    assert not page.value(page.field("Temperature"), "disabled")
+    page.type("x")
+    page.press("Run")
+    page.front.until(lambda: "fine" in page.shown)
+    page.over()
+    (sent,) = other.generate_calls
+    assert sent.json["temperature"] == 0.5 and "top_k" not in sent.json
+    page.set("Model", "")
+    page.front.until(lambda: page.value(page.field("Top K"), "disabled") is False)
+    quiet(page)
+
+
+def test_a_dropped_picture_goes_with_one_prompt(opened, server: GoogleServer) -> None:
+    page = opened()
+    upload = page.front.find(css="gemini-magic-upload")
+    data = picture()
+    page.front.upload(upload, "../cat photo.png", "image/png", data)
+    page.says()
+    page.front.until(lambda: page.front.has(description="📎 gemini_inputs/cat-photo.png ✕"))
+    assert Path("gemini_inputs/cat-photo.png").read_bytes() == data
+    page.ask("What is it?")
+    parts = page.sent[0]["contents"][0]["parts"]
+    assert "inlineData" in parts[0] and parts[1]["text"] == "What is it?"
+    assert not page.front.has(description="📎 gemini_inputs/cat-photo.png ✕")
+    server.set_script(Answer(pictures=[Picture(data)], text="Here"))
+    page.ask("Draw one")
+    outputs = [
+        out["data"] for one in page.front.below(page.turns) for out in one.get("outputs", ())
+    ]
+    assert any("image/png" in data for data in outputs)
+    assert list(Path("gemini_outputs").glob("*-draw-one-1.png"))
+    quiet(page)
+
+
+def test_functions_of_the_user_are_called_while_the_kernel_is_free(
+    opened, server: GoogleServer
+) -> None:
+    page = opened(
+        "%gemini panel",
+        "import threading\ncalls = []\ndef tide(place: str) -> str:\n    'When high water is.'\n"
+        "    calls.append(threading.current_thread() is threading.main_thread())\n"
+        "    return '06:12 at ' + place",
+    )
+    server.set_script([Answer(calls=[Call("tide", {"place": "Brest"})]), Answer("At 06:12.")])
+    page.open("What the model may use")
+    page.set("Tools", "tide")
+    page.ask("High water in Brest?")
+    assert "At 06:12." in page.shown and "tide" in page.shown
+    assert len(page.sent) == 2 and "06:12 at Brest" in json.dumps(page.sent[1])
+    assert page.front.kernel.value("calls") == [False]
+    quiet(page)
+
+
+def test_a_panel_that_is_run_again_takes_the_place_of_the_old_one(opened) -> None:
+    page = opened()
+    first = set(page.front.models)
+    page.ask("one")
+    assert page.front.run("%gemini panel").status == "ok"
+    page.front.until(lambda: not first & set(page.front.models))
+    quiet(page)
+
+
+def test_schemas_are_checked_while_they_are_typed(opened, server: GoogleServer) -> None:
+    page = opened(
+        "%gemini panel",
+        "from pydantic import BaseModel\nclass Tide(BaseModel):\n    time: str\n    height: float",
+    )
+    page.open("Structured output")
+    settings = page.front.find(css="gemini-magic-settings")
+    types = page.field("A type of yours")
+    page.front.until(lambda: "Tide" in page.value(types, "_options_labels"))
+    page.set("Schema", "Tidy")
+    page.front.until(lambda: "--schema Tidy" in page.front.texts(settings))
+    page.front.set(types, page.value(types, "_options_labels").index("Tide"), "index")
+    page.front.until(lambda: "height" in page.front.texts(settings))
+    server.set_script(Answer('{"time": "06:12", "height": 11.9}'))
+    page.ask("High water?")
+    schema = json.dumps(page.sent[0]["generationConfig"])
+    assert "height" in schema and "application/json" in schema
+    assert page.front.kernel.value("get_ipython().run_line_magic('gemini', 'last').parsed.height")
+    quiet(page)
+
+
+def test_what_comes_is_never_markup_of_its_own(opened, server: GoogleServer) -> None:
+    bad = '<img src=x onerror="x()"><script>x()</script>'
+    server.set_script(Answer(f"{bad} [a](javascript:x)"))
+    page = opened()
+    page.ask(f"{bad} $x$")
+    assert "<img" not in page.shown and "<script" not in page.shown, page.shown
+    assert "&lt;img" in page.shown and "[a](javascript" not in page.shown
+    quiet(page)
+
+
+def test_without_a_front_end_it_is_a_summary_and_a_cell(
+    server: GoogleServer, kernel: Kernel
+) -> None:
+    kernel.run("%%gemini -t 0.5 --system 'Be <b>brief</b>'\nHi")
+    done = kernel.run("%gemini panel 2")
+    (data,) = [one["data"] for one in done.outputs]
+    assert set(data) == {"text/plain", "text/html"}
+    assert "%%gemini --system 'Be <b>brief</b>' --temperature 0.5\nHi" in data["text/plain"]
+    assert "&lt;b&gt;brief" in data["text/html"] and "<b>brief" not in data["text/html"]
+    done = kernel.run("%gemini panel 7")
+    assert done.ename == "UsageError" and "Those that are: 2" in done.error
+    live = kernel.run("%gemini panel", cell_id="a")
+    still, view = [one["data"] for one in live.outputs]
+    assert set(still) == {"text/plain", "text/html"}
+    assert set(view) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
+    assert "<b>" in kernel.value("_._repr_mimebundle_()['text/html']")
+
+
+def test_meters_follow_nothing_once_nobody_uses_the_panel(server: GoogleServer) -> None:
+    import ipywidgets
+
+    from gemini_magic.config import load
+    from gemini_magic.notebook.panel_meters import IDLE, panel_meters
+    from gemini_magic.widgets.panel_desk import Who
+
+    used = time.monotonic()
+    meters = panel_meters(load(), lambda: Who("studio", MODEL), lambda: used)
+    try:
+        time.sleep(0.6)
+        assert meters.live
+        used -= IDLE + 1
+        deadline = time.monotonic() + 30
+        while meters.live:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert f"{MODEL}: nothing counted yet" in meters.widget.value
+    finally:
+        ipywidgets.Widget.close_all()
