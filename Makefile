@@ -10,13 +10,19 @@ ALONE := alone or local_model
 # What takes less than a minute, for while one works.
 UNIT := not browser and not slow and not kernel and not local_model and not service
 
-.PHONY: demo test unit lint types bench clean
+# The Lab extension's own tools, with the node that is in the environment.
+JLPM := cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH" $(CURDIR)/$(BIN)/jlpm
+
+INSTALLED := $(VENV)/share/jupyter/labextensions/gemini-magic
+
+.PHONY: demo test unit lab lint types bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/jupyter-gemini demo
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(VENV)/.npm
 	$(BIN)/python -m tests.prepare
+	$(JLPM) test
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not browser and not ($(ALONE))"
 	$(BIN)/python -m pytest -q -m "not browser and ($(ALONE))"
 	$(BIN)/python -m pytest -q -m browser
@@ -24,13 +30,22 @@ test: $(VENV)/.dev
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n auto -m "$(UNIT)"
 
-lint: $(VENV)/.dev
+# Builds the Lab extension and puts it where pip put it; a page that is reloaded has it.
+lab: $(VENV)/.dev $(VENV)/.npm
+	$(JLPM) build:prod
+	rm -rf $(INSTALLED)
+	cp -r src/gemini_magic/labextension $(INSTALLED)
+	cp labextension/install.json $(INSTALLED)
+
+lint: $(VENV)/.dev $(VENV)/.npm
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(JLPM) lint
 
-types: $(VENV)/.dev
+types: $(VENV)/.dev $(VENV)/.npm
 	$(BIN)/mypy
+	$(JLPM) types
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
@@ -46,5 +61,9 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.demo
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	touch $@
 
+$(VENV)/.npm: labextension/package.json labextension/yarn.lock $(VENV)/.dev
+	$(JLPM) install --immutable
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist labextension/node_modules labextension/lib src/gemini_magic/labextension

@@ -13,6 +13,8 @@ _UNITS = {
     "wall": ("ms", 1e3, 1),
     "cpu": ("ms", 1e3, 1),
     "latency": ("ms", 1e3, 1),
+    "busy": ("ms", 1e3, 0),
+    "longest": ("ms", 1e3, 0),
     "rss": ("MB", 1e-6, 1),
     "bytes": ("kB", 1e-3, 0),
     "messages": ("", 1, 0),

@@ -33,7 +33,7 @@ class Wire:
 
 
 @contextmanager
-def serve(kind: str, text: str, **options: float | tuple[float, ...]) -> Iterator[Wire]:
+def serve(kind: str, text: str, **options: str | float | tuple[float, ...]) -> Iterator[Wire]:
     """A server that gives this answer to every request; options as of ``tests.wire``."""
     words = [sys.executable, "-m", "tests.wire", f"--{kind}", "--text", text]
     for name, value in {"chunks": 10, **options}.items():

@@ -13,7 +13,9 @@ export default defineConfig(
     rules: {
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      '@typescript-eslint/no-extraneous-class': 'off'
+      '@typescript-eslint/no-extraneous-class': 'off',
+      // Lumino's signals take a method, and `this` beside it.
+      '@typescript-eslint/unbound-method': 'off'
     }
   }
 );

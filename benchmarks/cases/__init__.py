@@ -9,6 +9,8 @@ from benchmarks.cases import (
     export,
     first_answer,
     first_text,
+    lab_open,
+    lab_stream,
     load_ext,
     micro,
     per_cell,
@@ -27,4 +29,6 @@ CASES: dict[str, Callable[[Options], Outcome]] = {
     "reserve": reserve.run,
     "utilisation": utilisation.run,
     "export": export.run,
+    "lab_open": lab_open.run,
+    "lab_stream": lab_stream.run,
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from tests.browser.chromium import FLAGS, program
 from tests.wire import GoogleServer
 
 if TYPE_CHECKING:
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 #: Kept for looking at; git ignores it.
 OUTPUT = Path(__file__).parent / "output"
 
-_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-    "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding",
-]  # fmt: skip
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-
 
 def _missing(what: str) -> NoReturn:
     reason = f"{what} is missing, so no browser test can run"
@@ -37,9 +30,7 @@ def _missing(what: str) -> NoReturn:
 
 
 def _chromium() -> str:
-    given = os.environ.get("GEMINI_MAGIC_CHROMIUM")
-    found = given or next(filter(None, map(shutil.which, _NAMES)), None)
-    return found or _missing("Chromium (apt-get install chromium, or GEMINI_MAGIC_CHROMIUM)")
+    return program() or _missing("Chromium (apt-get install chromium, or GEMINI_MAGIC_CHROMIUM)")
 
 
 @pytest.fixture(scope="package")
@@ -70,7 +61,7 @@ def chromium(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bro
         context = playwright.chromium.launch_persistent_context(
             str(tmp_path_factory.mktemp("profile")),
             headless=True,
-            args=_FLAGS,
+            args=FLAGS,
             executable_path=_chromium(),
             viewport={"width": 1280, "height": 800},
         )

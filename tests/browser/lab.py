@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,7 +30,8 @@ READY = """() => {
 }"""
 
 _FOREIGN = ("GEMINI_", "GOOGLE_", "OPENAI_", "JUPYTER", "IPYTHON")
-_QUIET = {
+#: What would speak up by itself.
+QUIET = {
     "disabledExtensions": {
         "@jupyterlab/apputils-extension:announcements": True,
         "@jupyterlab/extensionmanager-extension": True,
@@ -48,7 +50,9 @@ class Lab:
         self._pages = 0
         for path in (self.root, self.home / "config", folder / "config" / "labconfig"):
             path.mkdir(parents=True, mode=0o700)
-        (folder / "config" / "labconfig" / "page_config.json").write_text(json.dumps(_QUIET))
+        (folder / "config" / "labconfig" / "page_config.json").write_text(json.dumps(QUIET))
+        settings = Path(__file__).with_name("server_config.py")
+        shutil.copy(settings, folder / "config" / "jupyter_server_config.py")
         env = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
         names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR",
                  "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")  # fmt: skip

@@ -1,0 +1,58 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import { describe, expect, it } from 'vitest';
+import { itemOf, namesOf } from '../../src/editor/names';
+import type { IBackend } from '../../src/quota/contract';
+import { MODELS } from './table';
+
+const trans = nullTranslator.load('gemini_magic');
+
+function backend(name: string, more: Partial<IBackend> = {}): IBackend {
+  return {
+    name,
+    kind: 'openai',
+    base_url: null,
+    models: [],
+    model: null,
+    key: { needed: true, found: true, where: null },
+    project: null,
+    tier: null,
+    state: 'ready',
+    exhausted_until: null,
+    in_route: false,
+    own: true,
+    ...more
+  };
+}
+
+describe('a backend in the menu', () => {
+  const item = (one: IBackend, model: string | null): unknown => itemOf(one, model, MODELS, trans);
+
+  it('keeps the model where the backend has it', () => {
+    const proxy = backend('proxy', { model: 'gpt-5' });
+    const kept = { backend: 'proxy', model: 'gemini-2.5-flash' };
+    expect(item(proxy, 'gemini-2.5-flash')).toMatchObject(kept);
+    expect(item(proxy, 'studio:gemini-2.5-flash')).toMatchObject(kept);
+    expect(item(proxy, 'llama')).toEqual({
+      backend: 'proxy',
+      label: 'Run on proxy · gpt-5',
+      can: true
+    });
+    expect(item(backend('other'), null)).toMatchObject({ label: 'Run on other' });
+  });
+
+  it('says why it cannot answer', () => {
+    expect(item(backend('a', { state: 'no key' }), null)).toMatchObject({
+      label: 'Run on a (no key)',
+      can: false
+    });
+    expect(item(backend('a', { state: 'exhausted' }), null)).toMatchObject({
+      label: 'Run on a (quota exhausted)',
+      can: true
+    });
+  });
+});
+
+it('a comparison offers the models of who could answer', () => {
+  const backends = [backend('proxy'), backend('bare'), backend('studio', { state: 'no key' })];
+  expect(namesOf(backends, MODELS)).toEqual(['proxy:gemini-2.5-flash', 'proxy:gpt-5', 'bare']);
+});
