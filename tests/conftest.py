@@ -23,6 +23,9 @@ settings.load_profile("gemini_magic")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# No test writes into the keyring of who runs it, and none finds the keyring that another made.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+
 #: What a user's environment may hold that would change what a test sees.
 _FOREIGN = ("GEMINI_", "GOOGLE_", "OPENAI_", "MODEL_PROXY_", "OPENROUTER_", "APIYI_", "LITELLM_")
 

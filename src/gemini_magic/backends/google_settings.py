@@ -127,14 +127,14 @@ def asked(request: Request, model: str) -> Asked:
 
     settings, notices = request.settings, list[str]()
     config = _kind().model_construct(  # to check its types would have them built a second time
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        top_k=settings.top_k,
+        temperature=_float(settings.temperature),
+        top_p=_float(settings.top_p),
+        top_k=_float(settings.top_k),
         max_output_tokens=settings.max_output_tokens,
         stop_sequences=list(settings.stop) or None,
         seed=settings.seed,
-        presence_penalty=settings.presence_penalty,
-        frequency_penalty=settings.frequency_penalty,
+        presence_penalty=_float(settings.presence_penalty),
+        frequency_penalty=_float(settings.frequency_penalty),
         automatic_function_calling=wire.AutomaticFunctionCallingConfig(disable=True),
         automatic_continuation=False,
     )
@@ -172,6 +172,11 @@ def asked(request: Request, model: str) -> Asked:
     elif settings.voice is not None:
         notices.append(f"--voice was left out: {model} makes no sound")
     return Asked(config, tuple(notices))
+
+
+def _float(value: float | None) -> float | None:
+    """A number as the SDK's own check of types leaves it."""
+    return None if value is None else float(value)
 
 
 def _tools(request: Request) -> list[wire.Tool]:
