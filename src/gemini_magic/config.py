@@ -90,6 +90,12 @@ class Config:
         """Where a ``.env`` with keys would be: beside the project file, else in the folder."""
         return (self.project_file.parent if self.project_file else self.folder) / ".env"
 
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The environment's variables that hold keys."""
+        services = (*self.backends.values(), *self.presets.values())
+        return tuple(dict.fromkeys(name for service in services for name in service.key_env))
+
     def backend(self, name: str) -> Backend:
         """The backend of this name, configured or preset. Raises ConfigError."""
         found = self.backends.get(name) or self.presets.get(name)

@@ -130,9 +130,12 @@ def _replace(text: str, expected: dict[str, Any]) -> None:
     if _read(text.encode("utf-8")) != expected:
         raise ConfigError(f"{paths.config_file()} cannot be changed here.", "Edit it by hand.")
     path = Path(os.path.realpath(paths.config_file()))  # it may be a link into somebody's dotfiles
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    paths.write_private(path, text.encode("utf-8"))
-    path.chmod(mode)
+    try:
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+        paths.replace(path, text.encode("utf-8"))
+        path.chmod(mode)
+    except OSError as problem:
+        raise ConfigError(f"{path} cannot be written: {problem.strerror}.") from problem
 
 
 def _without(text: str, name: str) -> str:

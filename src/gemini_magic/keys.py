@@ -116,30 +116,32 @@ def clean(value: str, where: str) -> Secret:
 # --- what the user stored -----------------------------------------------------------------------
 
 
-def store(name: str, secret: str | Secret, *, consent: Callable[[str], bool]) -> str:
+def store(name: str, secret: str | Secret, *, consent: Callable[[str], bool], by: str = "") -> str:
     """Keep the key of backend ``name``; where it is now, for people.
 
+    ``by`` says who keeps it, for ``forget``.
     It goes into the OS keyring; where there is none, ``consent`` is asked whether a file will do.
     Raises ConfigError if the key is none or the user declined.
     """
     value = secret.reveal() if isinstance(secret, Secret) else secret
     value = clean(value, "the prompt").reveal()
+    by_whom = {"by": by} if by else {}
     if _into_keyring(name, value):
-        _update(name, {"in": "keyring"})
+        _update(name, {"in": "keyring", **by_whom})
         return f"keyring {SERVICE}/{name}"
     question = (
         f"No OS keyring can be used here. Keep the key in a file that only you can read, {_file()}?"
     )
     if not consent(question):
         raise ConfigError("the key was not stored.", "set it in the environment instead")
-    _update(name, {"key": value})
+    _update(name, {"key": value, **by_whom})
     return str(_file())
 
 
-def forget(name: str) -> bool:
-    """Remove the stored key of backend ``name``; whether there was one."""
+def forget(name: str, by: str | None = None) -> bool:
+    """Remove the stored key of backend ``name``, only if ``by`` keeps it; whether there was one."""
     row = _load().get(name)
-    if row is None:
+    if row is None or by not in (None, row.get("by", "")):
         return False
     if row.get("in") == "keyring" and (ring := _keyring()) is not None:
         try:

@@ -159,10 +159,15 @@ def write_private(path: Path, content: bytes) -> None:
 
     The file has mode 0600, its folder (made if missing) 0700.
     """
+    private_folder(path.parent)
+    replace(path, content)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """The same in a folder that stays as it is. Raises OSError."""
     import tempfile
 
-    folder = private_folder(path.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)  # mode 0600
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

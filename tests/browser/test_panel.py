@@ -128,14 +128,16 @@ def test_run_and_stop_although_a_cell_runs(
     says(notebook, "(interrupted)", where=".gemini-magic-answer")
     is_over(notebook)
     assert len(google.wait_disconnects(1, 60)) == 1
+    google.set_script(Answer(TIDES))
+    write(notebook, "And on Sunday?")  # what is typed waits for the cell, all but the first key
+    page.locator(RUN).click()
     flag.touch()
     notebook.wait_idle(60)
     flag.unlink()
-    google.set_script(Answer(TIDES))
-    write(notebook, "And on Sunday?")
-    page.locator(RUN).click()
     says(notebook, "18:37", "requests/day", "≥ 2 / 20")
     is_over(notebook)
+    assert google.generate_calls[-1].json["contents"][-1]["parts"] == [{"text": "And on Sunday?"}]
+    page.wait_for_function("prompt => !document.querySelector(prompt).value", arg=PROMPT)
     assert page.locator(".gemini-magic-answer table").count() == 1
     nothing_odd(notebook)
 
@@ -256,5 +258,6 @@ def test_a_picture_of_the_panel_and_what_is_left_without_a_kernel(
     lab.close_kernels()
     again = Notebook(lab, page, notebook.path, kernel=False)
     says(again, "The same as a cell", where=".jp-Notebook")
+    assert "18:37" in again.text(1) and "two hours" in again.text(1), "the answers are kept"
     assert "asks gemini-2.5-flash on studio" in again.text(1)
     assert "Error" not in again.text(1)

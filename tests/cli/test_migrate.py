@@ -147,8 +147,15 @@ def test_one_bad_file_does_not_stop_the_others(capsys: pytest.CaptureFixture[str
 def test_read_only(capsys: pytest.CaptureFixture[str]) -> None:
     path = written("a.py", ASKS)
     path.chmod(0o444)
-    assert "read-only" in failure(capsys, "a.py", "--write")
+    shown = failure(capsys, "a.py", "--write")
+    assert "read-only" in shown and "0 of 1 files changed; 0 places done" in shown
     assert path.read_text() == ASKS and os.listdir() == ["a.py"]
+    written("b.py", ASKS)
+    with pytest.raises(SystemExit):
+        main(["migrate", "a.py", "b.py", "--write", "--report", "json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["changed"] for row in rows] == [False, True]
+    assert "read-only" in rows[0]["error"] and rows[0]["places"] == [] and "error" not in rows[1]
 
 
 @pytest.mark.parametrize(
@@ -225,6 +232,62 @@ def test_keys_and_retired_models_are_told_and_no_key_is_shown(
     main(["migrate", "a.py", "--write"])
     made = path.read_text("utf-8")
     assert KEY in made and "models/gemini-1.5-pro" in made, "the requests are the same"
+
+
+PROXY = "q7Zp0L2mXw9Rt4Vb"
+
+
+@pytest.mark.parametrize("words", [(), ("--report", "json"), ("--to", "openai")])
+@pytest.mark.parametrize(
+    ("name", "text", "variable"),
+    [
+        ("a.py", ASKS.replace("'k'", f'"{PROXY}"'), "GEMINI_API_KEY"),
+        ("a.py", ASKS.replace("'k'", f"(\n  '{PROXY}')"), "GEMINI_API_KEY"),
+        ("a.py", f"MY_TOKEN: str = '{PROXY}'\n{ASKS}", "MY_TOKEN"),
+        ("a.py", f"import os\nos.environ['MY_SECRET'] = '{PROXY}'\n{ASKS}", "MY_SECRET"),
+        ("a.py", f"import os\nx = os.getenv('MY_KEY', '{PROXY}')\n{ASKS}", "MY_KEY"),
+        ("a.ipynb", text_of(cell(SETUP.replace("'k'", f"'{PROXY}'"))), "GEMINI_API_KEY"),
+        (
+            "a.js",
+            'import { GoogleGenerativeAI } from "@google/generative-ai";\n'
+            f'const genAI = new GoogleGenerativeAI("{PROXY}");\n'
+            'const model = genAI.getGenerativeModel({ model: "m" });\n',
+            "GEMINI_API_KEY",
+        ),
+    ],
+)  # fmt: skip
+def test_a_key_of_no_known_shape_is_told_and_not_shown(
+    name: str, text: str, variable: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert PROXY in text
+    written(name, text)
+    main(["migrate", name, *words])
+    told = capsys.readouterr()
+    assert PROXY not in told.out + told.err and f"[{variable}]" in told.out
+    assert f"into the environment as {variable}" in told.out + told.err
+
+
+def test_a_key_of_the_environment_is_told_and_not_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENROUTER_API_KEY", PROXY)
+    written("a.py", ASKS.replace("print(", f"print('{PROXY}', "))
+    main(["migrate", "a.py"])
+    told = capsys.readouterr()
+    assert PROXY not in told.out + told.err and "[OPENROUTER_API_KEY]" in told.out
+    assert "into the environment as OPENROUTER_API_KEY" in told.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["KEY_ENV = 'GEMINI_API_KEY'", "API_KEY = 'YOUR_API_KEY_1'", "API_KEY = f'{x}-123456'",
+     "widget(key='chat_input')", "MONKEY_BUSINESS = 'bananas'"],
+)  # fmt: skip
+def test_what_is_no_key_is_shown(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    written("a.py", f"{OLD}{line}\n")
+    main(["migrate", "a.py"])
+    told = capsys.readouterr()
+    assert f" {line}\n" in told.out and "a key stands here" not in told.err
 
 
 def test_one_of_100_megabytes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,39 @@ def test_a_private_key_goes_with_all_its_lines() -> None:
         assert "".join(clean) == 'key = """<PRIVATE_KEY>"""\nx = 1'
 
 
+BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
+TAIL = "w0QXJ2A="
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"a\n{{}}\n{BODY}\n{BODY}\n\nx = 1\ny = 2", "a\n{}\n\nx = 1\ny = 2"),
+        (f"{{}}\n{BODY}\n{TAIL}\nx = 1", "{}\nx = 1"),
+        (f'k = "{{}}\\n{BODY}\\r\\n{BODY}"\nx = 1', 'k = "{}"\nx = 1'),
+        (f'k = ("{{}}\\n"\n  "{BODY}\\n"\n  "{BODY}")\nx = 1', 'k = ("{}")\nx = 1'),
+        (f"{{}}\nProc-Type: 4,ENCRYPTED\nDEK-Info: a,B\n\n{BODY}\nx = 1", "{}\nx = 1"),
+        (f"{{}}\n{BODY}\nx = 1\n-----BEGIN PRIVATE KEY-----\nor\n-----END PRIVATE KEY-----",
+         "{}\nx = 1\n-----BEGIN PRIVATE KEY-----\nor\n-----END PRIVATE KEY-----"),
+        (f"1 {{}}\n2 {BODY}\n3 {BODY}\n4 -----END PRIVATE KEY-----\nx", "1 {}\nx"),
+        (f"{{}}<br>{BODY}<br>-----END PRIVATE KEY-----<br>x", "{}<br>x"),
+        (f"{{}} {BODY} {TAIL} -----END PRIVATE KEY-----x", "{}x"),
+    ],
+)  # fmt: skip
+def test_a_private_key_without_an_end_takes_nothing_else_along(text: str, left: str) -> None:
+    document = book(code(text.format("-----BEGIN PRIVATE KEY-----")))
+    (found,) = find(document)
+    made = redacted(document, [found.id])
+    assert made["cells"][0]["source"] == left.format("<PRIVATE_KEY>")
+    assert BODY not in json.dumps(made)
+
+
+@pytest.mark.parametrize("end", ["", "-----END PRIVATE KEY-----"])
+@pytest.mark.parametrize("between", ['" in text:\n    x = 1\ny = "', "", "\n", "\n...\n", '", "'])
+def test_the_name_of_a_private_key_is_none(between: str, end: str) -> None:
+    assert find(book(code(f'if "-----BEGIN PRIVATE KEY-----{between}{end}"'))) == []
+
+
 def test_values_of_the_environment_are_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", "correct horse 9")
     document = book(code("print('correct horse 9')"))
@@ -108,6 +141,14 @@ def test_pictures_are_not_looked_into() -> None:
         (f'# old: {KEY}\nkey = "{KEY}"', f"# old: <GEMINI_API_KEY>\nkey = {EXPRESSION}"),
         (f'a = "#"; key = "{KEY}"', f'a = "#"; key = {EXPRESSION}'),
         (f'a = "{KEY}", "{KEY}"', f"a = {EXPRESSION}, {EXPRESSION}"),
+        (f'a = "{KEY} {KEY}"', f'a = (({EXPRESSION} + " ") + {EXPRESSION})'),
+        (f"""os.system("curl -H 'x-goog-api-key: {KEY}' https://x")""",
+         f"""os.system(("curl -H 'x-goog-api-key: " + {EXPRESSION} + "' https://x"))"""),
+        (f"""body = '{{"key": "{KEY}"}}'""",
+         f"""body = ('{{"key": "' + {EXPRESSION} + '"}}')"""),
+        (f'é = "é"; key = "{KEY}"\r\nx = 1', f'é = "é"; key = {EXPRESSION}\r\nx = 1'),
+        (f'await f("{KEY}")', f"await f({EXPRESSION})"),
+        (f'# a\nf(\n  1,  # "b\n  "{KEY}",\n)', f'# a\nf(\n  1,  # "b\n  {EXPRESSION},\n)'),
     ],
 )  # fmt: skip
 def test_an_expression_takes_the_place_of_a_literal(source: str, written: str) -> None:
@@ -122,12 +163,59 @@ def test_an_expression_takes_the_place_of_a_literal(source: str, written: str) -
     assert "".join(made["cells"][0]["source"]) == written
 
 
+MAGICS = (
+    "!pip install -q x\n%load_ext gemini_magic\nfiles = !ls 'it\na, b = %env A\n?print\nprint??\n"
+    "for i in x:\n    !echo it's \\\n      so\n    %time f(\n"
+    'text = """\n%s\n!x\n"""\ny = (1\n  % 2)\n'
+)
+
+
+def test_magics_elsewhere_in_a_cell_are_no_matter() -> None:
+    document = book(code(f'{MAGICS}key = "{KEY}"  # {KEY}\n!ls'))
+    made = replaced(document, find(document)[0].id, EXPRESSION)
+    assert made["cells"][0]["source"] == (f"{MAGICS}key = {EXPRESSION}  # <GEMINI_API_KEY>\n!ls")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"language_info": {"name": "R"}}, {"kernelspec": {"language": "javascript"}},
+     {"language_info": {"name": "julia"}, "kernelspec": {"language": "python"}}],
+)  # fmt: skip
+def test_only_pythons_cells_are_given_an_expression(metadata: dict[str, Any]) -> None:
+    document = book(code(f'key = "{KEY}"'), metadata=metadata)
+    with pytest.raises(UsageError, match="Python"):
+        replaced(document, find(document)[0].id, EXPRESSION)
+    only = book({"cell_type": "markdown", "source": KEY}, metadata=metadata)
+    assert KEY not in json.dumps(replaced(only, find(only)[0].id, EXPRESSION))
+    for known in ({"language_info": {"name": "Python"}}, {"kernelspec": {"language": "python"}},
+                  {"language_info": 5, "kernelspec": []}):  # fmt: skip
+        document["metadata"] = known
+        made = replaced(document, find(document)[0].id, EXPRESSION)
+        assert made["cells"][0]["source"] == f"key = {EXPRESSION}"
+
+
 @pytest.mark.parametrize(
     "source",
     [
         f"%env GEMINI_API_KEY={KEY}",
         f"!curl -H 'x: {KEY}'",
         f"%%gemini\nmy key is '{KEY}'",
+        f"# a\n\n%%gemini\nmy key is '{KEY}'",
+        f"# a\r\n%%bash\ncurl '{KEY}'\n# {KEY}",
+        f"x = 1\n%%bash\ncurl '{KEY}'",
+        f"x = !curl '{KEY}'",
+        f"!curl \\\n  '{KEY}'",
+        f"""f"{{call('{KEY}')}}\"""",
+        f"""f"{{call('{KEY}')}}" 'a'""",
+        f"""a = "x " "b={KEY}\"""",
+        f"""a = ("b={KEY}"  # a\n  "x")""",
+        f"""a = 'b={KEY}' f'{{x}}'""",
+        f"def f(:\n  key = '{KEY}'",
+        f"match a:\n  case 'b {KEY}': pass",
+        f'a = """\n% x """\nb = """\nc = \'{KEY}\'\n% y """\n!ls',
+        f"key = '{KEY}'\x00",
+        f"# a\rkey = '{KEY}'",
+        f"key = u'{KEY}'",
         f'key = f"{KEY}{{x}}"',
         f'key = b"{KEY}"',
         f'key = """{KEY}"""',

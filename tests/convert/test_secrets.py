@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import string
+import time
 
 import pytest
 
 from gemini_magic.convert.lifting import lift
 from gemini_magic.convert.notebook_file import Cell, Notebook
-from gemini_magic.convert.secrets import keys_in, lines_with_keys
+from gemini_magic.convert.secrets import keys_given, keys_in, lines_with_keys, without_values
 
 _ALL = string.ascii_letters + string.digits
 _URL = _ALL + "-_"
@@ -122,3 +123,29 @@ def test_what_cannot_be_lifted_stays(source: str) -> None:
 
 def test_text_is_lifted_too() -> None:
     assert lifted(f"My key: {KEY}", "markdown") == "My key: <GEMINI_API_KEY>"
+
+
+def test_keys_that_are_given_are_found_whatever_they_look_like() -> None:
+    text = (
+        "genai.configure(\n    api_key=\"q7Zp-0L2m\")\nMY_TOKEN: str = r'a/b.c+d='\n"
+        'new GoogleGenerativeAI(`q7Zp-0L2m`), { apiKey: "zzz.yyy" }\n'
+        'X_KEY = "YOUR_KEY_1"; Y_KEY = "GEMINI_API_KEY"; Z_KEY = "******"; key = "chat_input"\n'
+    )
+    found = [(key.name, key.line, text[key.start : key.end]) for key in keys_given(text)]
+    assert found == [
+        ("GEMINI_API_KEY", 2, "q7Zp-0L2m"), ("MY_TOKEN", 3, "a/b.c+d="),
+        ("GEMINI_API_KEY", 4, "q7Zp-0L2m"), ("GEMINI_API_KEY", 4, "zzz.yyy"),
+    ]  # fmt: skip
+    assert without_values("x=a/b.c+d= a/b.c q7Zp-0L2m\n", {"a/b.c+d=": "A", "q7Zp-0L2m": "B"}) == (
+        "x=[A] a/b.c [B]\n"
+    )
+
+
+@pytest.mark.alone
+def test_many_keys_that_are_given_take_no_time() -> None:
+    text = "".join(f'A_KEY="q7Zp0L2m{number}"\n' for number in range(50_000))
+    began = time.process_time()
+    for hostile in (text, "API_KEY='" * 50_000, "KEY=" + " " * 200_000, "KEY" * 200_000):
+        keys = {hostile[key.start : key.end]: key.name for key in keys_given(hostile)}
+        assert "q7Zp" not in without_values(hostile, keys)
+    assert time.process_time() - began < 30

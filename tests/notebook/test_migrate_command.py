@@ -53,6 +53,9 @@ def test_the_notebook_that_it_runs_in() -> None:
             "mine.ipynb as it was saved" in done.text and "+from google import genai" in done.text
         )
         assert KEY not in str(done.messages) and "put it into the environment" in done.text
-        done = kernel.run("%gemini migrate --write")
-        assert "Reload this notebook" in done.text, done.error
+        other = Path("locked.py")
+        other.write_text(OLD, "utf-8")
+        other.chmod(0o444)
+        done = kernel.run("%gemini migrate . --write")
+        assert "Reload this notebook" in done.text and "read-only" in done.error
     assert "genai.Client(" in path.read_text("utf-8")

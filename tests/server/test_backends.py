@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 
 from gemini_magic import config, config_writing, keys
 from gemini_magic.errors import ConfigError, GeminiMagicError, UsageError
+from gemini_magic.server import adding
+from gemini_magic.server.desk import Desk, Given
+from gemini_magic.server.places import Root
 from tests.server.lab import Jupyter
 from tests.wire import Answer
 
@@ -83,6 +86,46 @@ def test_the_key_of_a_form_is_kept_where_keys_are(own: Jupyter, home: Path) -> N
     assert KEY not in own.log.read_text()
     own.call("DELETE", "backends/proxy")
     assert KEY.encode() not in everything(home)
+
+
+@pytest.mark.parametrize("name", ["studio", "gemini", "openrouter"])
+@pytest.mark.parametrize("preset", ["aistudio", "openrouter"])
+def test_the_key_of_a_form_is_the_one_that_is_used(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str, preset: str
+) -> None:
+    for variable in ("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENROUTER_API_KEY"):
+        monkeypatch.setenv(variable, "AIzaSyFREEfreeFREEfreeFREEfreeFREEfree99")
+    desk = Desk(Root(Path.cwd()))
+    body = {"name": name, "preset": preset, "key": KEY, "key_file": True}
+    made = adding.add(desk, Given({}, body))
+    assert made["key"]["where"].endswith("keys.json") and made["state"] == "ready"
+    used = keys.find(config.load().backend(name), environ=os.environ)
+    assert used is not None and used.secret == keys.Secret(KEY)
+
+
+def test_a_key_that_is_kept_already_is_neither_replaced_nor_forgotten(
+    own: Jupyter, home: Path
+) -> None:
+    keys.store("proxy", "sk-MINEmineMINEmine0123456789", consent=lambda _: True)
+    before = (home / "data" / "keys.json").read_bytes()
+    body = {"name": "proxy", "kind": "openai", "base_url": "https://p.example", "key_file": True}
+    status, message, step = own.refused("POST", "backends", {**body, "key": KEY})
+    assert status == 409 and "proxy" in message and step
+    assert (home / "data" / "keys.json").read_bytes() == before and not file(home).exists()
+    own.call("POST", "backends", {**body, "key": "sk-MINEmineMINEmine0123456789"})
+    own.call("DELETE", "backends/proxy")
+    assert (home / "data" / "keys.json").read_bytes() == before
+
+
+def test_a_file_that_cannot_be_written_keeps_the_keys_as_they_are(own: Jupyter, home: Path) -> None:
+    file(home).parent.mkdir(mode=0o700)
+    file(home).write_text("# no table may follow\nbackends = {}\n")
+    body = {"name": "proxy", "kind": "openai", "base_url": "https://p.example", "key_file": True}
+    assert own.refused("POST", "backends", {**body, "key": KEY})[0] == 422
+    assert KEY.encode() not in everything(home)
+    keys.store("proxy", KEY, consent=lambda _: True)
+    assert own.refused("POST", "backends", {**body, "key": KEY})[0] == 422
+    assert KEY.encode() in everything(home)
 
 
 def test_googles_own_services_can_be_added(own: Jupyter, home: Path) -> None:
@@ -222,6 +265,7 @@ def test_the_users_link_and_mode_stay(home: Path, tmp_path: Path) -> None:
     real.parent.mkdir()
     real.write_text("# mine\n")
     real.chmod(0o640)
+    real.parent.chmod(0o755)
     file(home).parent.mkdir(mode=0o700)
     file(home).symlink_to(real)
     config_writing.add_backend("a", {"kind": "openai", "base_url": "https://a.example"})
@@ -229,6 +273,8 @@ def test_the_users_link_and_mode_stay(home: Path, tmp_path: Path) -> None:
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
     config_writing.remove_backend("a")
     assert real.read_text() == "# mine\n"
+    assert stat.S_IMODE(real.parent.stat().st_mode) == 0o755
+    assert os.listdir(real.parent) == ["magic.toml"]
 
 
 def test_a_file_that_is_none_is_left_alone(home: Path) -> None:

@@ -16,7 +16,8 @@ import gemini_magic as gm
 from gemini_magic import api, errors
 from gemini_magic.quota.sqlite_store import SqliteStore
 from gemini_magic.quota.windows import dawn
-from gemini_magic.server.desk import Desk
+from gemini_magic.server import backends
+from gemini_magic.server.desk import Desk, Given
 from gemini_magic.server.live import Watcher
 from gemini_magic.server.places import Root
 from tests.kernels import Kernel
@@ -174,6 +175,34 @@ def test_nobody_looks_at_the_ledger_while_nobody_is_connected() -> None:
     asyncio.run(watch())
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_watch_that_fails_lets_everybody_go(ends: bool) -> None:
+    class Broken(Desk):
+        def reader(self) -> Any:
+            raise RuntimeError("a look that fails")
+
+    class Client:
+        code: int | None = None
+
+        def tell(self, message: str) -> None: ...
+
+        def close(self, code: int) -> None:
+            self.code = code
+
+    async def watch() -> None:
+        desk = Broken(Root(Path.cwd()))
+        watcher, client = Watcher(desk), Client()
+        if ends:  # as when the server does
+            desk.counting.shutdown()
+        watcher.add(client)  # type: ignore[arg-type]
+        async with asyncio.timeout(60):
+            while watcher.watching:
+                await asyncio.sleep(0.01)
+        assert client.code == (None if ends else 1011)
+
+    asyncio.run(watch())
+
+
 def test_a_configuration_that_cannot_be_read_is_told_and_passes(
     own: Jupyter, configure: Callable[[str], Path]
 ) -> None:
@@ -201,6 +230,25 @@ def test_a_failure_is_a_request_too(own: Jupyter, asking: Any) -> None:
     api.close()
     (row,) = until(lambda: own.call("GET", "requests"))
     assert (row["status"], row["backend"], row["prompt"]) == ("error", "test", "hello")
+
+
+def test_a_backend_that_answered_a_kernel_has_a_key_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(Root(Path.cwd()))
+
+    def told(name: str) -> tuple[Any, str]:
+        (one,) = (one for one in backends.read(desk, Given({}, {})) if one["name"] == name)
+        return one["key"], one["state"]
+
+    missing = ({"needed": True, "found": False, "where": None}, "no key")
+    monkeypatch.delenv("TEST_KEY")
+    assert told("test") == told("studio") == missing
+    monkeypatch.setenv("TEST_KEY", KEY)
+    gm.ask("hello")
+    api.close()
+    monkeypatch.delenv("TEST_KEY")
+    until(lambda: desk.log.newest(1))
+    assert told("test") == ({"needed": True, "found": True, "where": "a kernel"}, "ready")
+    assert told("studio") == missing
 
 
 @pytest.mark.kernel

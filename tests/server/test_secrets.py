@@ -6,11 +6,15 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gemini_magic.server import secrets
+from gemini_magic.server.desk import Desk
+from gemini_magic.server.places import Root
 from tests.server.lab import API, Jupyter, heard, notebook
 
 KEY = "AIza" + "SyA1234567890abcdefghijklmnopqrstuv"
@@ -42,6 +46,20 @@ def test_keys_are_found_and_taken_out(jupyter: Jupyter) -> None:
     for name in ('x"', "a b", "", "x\n", 'a") or exit("'):
         assert jupyter.refused("POST", "secrets/keyring", {**kept, "name": name})[0] == 400
     assert found(jupyter, notebook(f"x = '{Jupyter.KEY}'"))[0]["kind"] == "GEMINI_API_KEY"
+
+
+def test_a_broken_configuration_does_not_switch_the_guard_off(
+    own: Jupyter, configure: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure("[backends]\nnonsense")
+    content = notebook(f'key = "{KEY}"', "'correct-horse-9'")
+    findings = found(own, content)
+    assert [one["kind"] for one in findings] == ["GEMINI_API_KEY"]
+    body = {"content": content, "ids": [one["id"] for one in findings]}
+    assert KEY not in json.dumps(own.call("POST", "secrets/redact", body))
+    monkeypatch.setenv("GOOGLE_API_KEY", "correct-horse-9")
+    kinds = [one["kind"] for one in secrets.findings(Desk(Root(own.root)), content)]
+    assert kinds == ["GEMINI_API_KEY", "GOOGLE_API_KEY"]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +104,7 @@ def moved(jupyter: Jupyter, ring: Path) -> None:
     first = found(jupyter, content)[0]
     body = {"content": content, "id": first["id"], "name": "mine"}
     kept = jupyter.call("POST", "secrets/keyring", body)
-    assert json.loads(ring.read_text()) == {"gemini_magic/mine": KEY}
+    assert json.loads(ring.read_text()) == {"gemini_magic/notebook.mine": KEY}
     source = kept["content"]["cells"][0]["source"]
     assert source == f'key = {kept["expression"]}\nother = "{OTHER}"'
     assert kept["content"]["cells"][1]["source"] == "# <GEMINI_API_KEY>"
@@ -101,13 +119,14 @@ def moved(jupyter: Jupyter, ring: Path) -> None:
         bad = notebook(source)
         body = {"content": bad, "id": found(jupyter, bad)[0]["id"], "name": "other"}
         assert jupyter.refused("POST", "secrets/keyring", body)[0] == 400
-    assert json.loads(ring.read_text()) == {"gemini_magic/mine": KEY}
-    form = {"name": "proxy", "kind": "openai", "base_url": "https://p.example", "key": OTHER}
+    assert json.loads(ring.read_text()) == {"gemini_magic/notebook.mine": KEY}
+    form = {"name": "mine", "kind": "openai", "base_url": "https://p.example", "key": OTHER}
     made = jupyter.call("POST", "backends", form)
-    assert made["key"]["where"] == "keyring gemini_magic/proxy" and made["state"] == "ready"
-    assert json.loads(ring.read_text())["gemini_magic/proxy"] == OTHER
-    jupyter.call("DELETE", "backends/proxy")
-    assert "gemini_magic/proxy" not in json.loads(ring.read_text())
+    assert made["key"]["where"] == "keyring gemini_magic/mine" and made["state"] == "ready"
+    both = {"gemini_magic/mine": OTHER, "gemini_magic/notebook.mine": KEY}
+    assert json.loads(ring.read_text()) == both
+    jupyter.call("DELETE", "backends/mine")
+    assert json.loads(ring.read_text()) == {"gemini_magic/notebook.mine": KEY}
 
 
 def watched(jupyter: Jupyter) -> None:

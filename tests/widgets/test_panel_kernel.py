@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -291,6 +292,8 @@ def test_the_code_is_the_one_of_cells_and_a_cell_goes_back(opened) -> None:
     compile(texts[1], "program", "exec")
     page.press("Insert as cell")
     page.says("below the next cell")
+    page.press("Insert as cell")
+    page.says("waits to be inserted already")
     done = page.front.run("1", cell_id="next")
     (payload,) = done.payload
     assert (payload["source"], payload["text"], payload["replace"]) == (
@@ -414,12 +417,100 @@ def test_functions_of_the_user_are_called_while_the_kernel_is_free(
     quiet(page)
 
 
-def test_a_panel_that_is_run_again_takes_the_place_of_the_old_one(opened) -> None:
+def test_a_panel_that_is_run_again_goes_on_in_another(opened, server: GoogleServer) -> None:
     page = opened()
-    first = set(page.front.models)
+    page.set("Temperature", "0.5")
     page.ask("one")
+    server.set_script(Answer.words("word " * 2_000, delay=0.02))
+    page.type("two")
+    page.press("Run")
+    page.front.until(lambda: page.shown.count("word") > 5)
+    page.type("draft")
+    page.front.until(lambda: "≈" in page.value(page.front.find(css="gemini-magic-count")))
+    old = {
+        comm
+        for comm, state in page.front.models.items()
+        if "children" in state and "gemini-magic-answer" not in state["_dom_classes"]
+    }
     assert page.front.run("%gemini panel").status == "ok"
-    page.front.until(lambda: not first & set(page.front.models))
+    again = Page(page.front, server)
+    assert again.value(again.prompt) == "draft"
+    assert again.value(again.field("Temperature")) == "0.5"
+    assert ">one<" in again.shown and "High **water** is at 06:12." in again.shown
+    count = again.shown.count("word")
+    again.front.until(lambda: again.shown.count("word") > count, "the answer goes on")
+    again.front.click(again.stop_button)
+    again.over()
+    assert "(interrupted)" in again.shown
+    again.front.until(lambda: not old & set(again.front.models), "the old one stays")
+    again.ask("three")
+    assert [turn["parts"][0]["text"] for turn in again.sent[2]["contents"]][::2] == ["one", "three"]
+    quiet(page)
+
+
+def test_what_is_run_is_what_stands_there(opened, server: GoogleServer) -> None:
+    """panel.js tells the text with the click; a slow front end sends what is typed later."""
+    page = opened()
+    sent = page.front.find(css="gemini-magic-sent")
+    page.type("When is hi")
+    page.front.set(sent, "1\nWhen is high water?")
+    page.type("When is high water?")
+    page.front.until(lambda: "High **water** is" in page.shown)
+    page.over()
+    assert [one["contents"][0]["parts"][0]["text"] for one in page.sent] == ["When is high water?"]
+    page.front.until(lambda: page.value(page.prompt) == "" == page.value(sent))
+    page.type("And low")
+    page.front.set(sent, "2\nAnd low water?")
+    page.type("And low water? Thank you")
+    page.front.until(lambda: len(page.sent) == 2)
+    page.over()
+    assert page.sent[1]["contents"][-1]["parts"] == [{"text": "And low water?"}]
+    page.front.until(lambda: page.value(page.prompt) == "And low water? Thank you")
+    quiet(page)
+
+
+def test_a_question_that_failed_waits_beside_what_is_typed_meanwhile(
+    opened, server: GoogleServer
+) -> None:
+    page = opened()
+    answer = threading.Event()
+    server.set_script(lambda request: (answer.wait(60), payloads.KEY_INVALID)[1])
+    page.type("one")
+    page.press("Run")
+    page.front.until(lambda: page.sent)
+    page.type("two")
+    page.front.until(lambda: "≈" in page.value(page.front.find(css="gemini-magic-count")))
+    answer.set()
+    page.over()
+    assert page.value(page.prompt) == "two"
+    assert ">one<" in page.shown and 'role="alert"' in page.shown
+    page.press("Edit")
+    page.says("not asked yet")
+    assert page.value(page.prompt) == "two"
+    server.set_script(Answer("fine"))
+    page.press("Again")
+    page.front.until(lambda: "fine" in page.shown)
+    page.over()
+    assert page.value(page.prompt) == "two" and "2/2" in page.shown
+    page.ask("three")
+    assert [turn["parts"][0]["text"] for turn in page.sent[-1]["contents"]] == [
+        "one", "fine", "three",
+    ]  # fmt: skip
+    quiet(page)
+
+
+def test_the_notebook_keeps_what_was_answered(opened, server: GoogleServer) -> None:
+    page = opened()
+    server.set_script(Answer("06:12 <b>"))
+    page.ask("When is <i>high</i> water?")
+
+    def kept() -> list[str]:
+        page.front.read()
+        return [one["content"]["data"]["text/html"] for one in page.front.others
+                if one["msg_type"] == "update_display_data"]  # fmt: skip
+
+    still = page.front.until(kept)[-1]
+    assert "06:12 &lt;b&gt;" in still and "&lt;i&gt;high" in still and "<i>" not in still
     quiet(page)
 
 
@@ -434,11 +525,14 @@ def test_schemas_are_checked_while_they_are_typed(opened, server: GoogleServer) 
     page.front.until(lambda: "Tide" in page.value(types, "_options_labels"))
     page.set("Schema", "Tidy")
     page.front.until(lambda: "--schema Tidy" in page.front.texts(settings))
+    page.front.run("class Tidy(Tide): pass", cell_id="later")
+    page.ask("High water?")
+    assert "--schema Tidy" not in page.front.texts(settings)
     page.front.set(types, page.value(types, "_options_labels").index("Tide"), "index")
     page.front.until(lambda: "height" in page.front.texts(settings))
     server.set_script(Answer('{"time": "06:12", "height": 11.9}'))
     page.ask("High water?")
-    schema = json.dumps(page.sent[0]["generationConfig"])
+    schema = json.dumps(page.sent[1]["generationConfig"])
     assert "height" in schema and "application/json" in schema
     assert page.front.kernel.value("get_ipython().run_line_magic('gemini', 'last').parsed.height")
     quiet(page)
@@ -463,8 +557,12 @@ def test_without_a_front_end_it_is_a_summary_and_a_cell(
     assert set(data) == {"text/plain", "text/html"}
     assert "%%gemini --system 'Be <b>brief</b>' --temperature 0.5\nHi" in data["text/plain"]
     assert "&lt;b&gt;brief" in data["text/html"] and "<b>brief" not in data["text/html"]
+    kernel.run("%%gemini -t 0.5 --system 'Be <b>brief</b>'\nHi")
+    for number in (2, 4):  # the same cell, run again
+        done = kernel.run(f"%gemini panel {number}")
+        assert "--temperature 0.5" in done.outputs[-1]["data"]["text/plain"]
     done = kernel.run("%gemini panel 7")
-    assert done.ename == "UsageError" and "Those that are: 2" in done.error
+    assert done.ename == "UsageError" and "Those that are: 4" in done.error
     live = kernel.run("%gemini panel", cell_id="a")
     still, view = [one["data"] for one in live.outputs]
     assert set(still) == {"text/plain", "text/html"}
@@ -483,12 +581,13 @@ def test_meters_follow_nothing_once_nobody_uses_the_panel(server: GoogleServer) 
     meters = panel_meters(load(), lambda: Who("studio", MODEL), lambda: used)
     try:
         time.sleep(0.6)
-        assert meters.live
+        assert meters.live and "as of " not in meters.widget.value
         used -= IDLE + 1
         deadline = time.monotonic() + 30
         while meters.live:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert f"{MODEL}: nothing counted yet" in meters.widget.value
+        assert "as of " in meters.widget.value, "it says that it is no longer true"
     finally:
         ipywidgets.Widget.close_all()

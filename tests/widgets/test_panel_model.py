@@ -37,6 +37,7 @@ class Desk:
         self.asked: list[tuple[GeminiCell, Sequence[Message]]] = []
         self.over: Callable[[Outcome], None] = lambda outcome: None
         self.stops = 0
+        self.schema: Callable[[str], str] = lambda text: "{}"
 
     def who(self, cell: GeminiCell) -> Who:
         return Who("studio", cell.text("model") or "m", "asks m", "", self.barred, self.problem)
@@ -211,7 +212,53 @@ def test_a_failed_question_stays_to_be_mended(model: PanelModel, desk: Desk) -> 
     model.run(PLACE)
     model.template = "typed meanwhile"
     desk.over(Outcome(error="again"))
-    assert model.template == "typed meanwhile"
+    assert model.template == "typed meanwhile" and model.given == {}
+    (failed,) = model.turns.path
+    assert told[-1] == (failed, "again") and failed.reply is None
+    assert model.turns.history() == () and len(model.cells()) == 1, "it is no part of what is sent"
+    with pytest.raises(UsageError, match="not asked yet"):
+        model.edit(failed)
+    assert model.template == "typed meanwhile" and model.turns.path == (failed,)
+    model.template = ""
+    model.edit(failed)
+    assert model.template == "x" and model.given == {"image": ("a.png",)}
+    model.edit(failed)  # nothing is lost
+
+
+def test_again_asks_a_question_beside_a_draft(model: PanelModel, desk: Desk) -> None:
+    model.load("%%gemini --image a.png\nx")
+    model.run(PLACE)
+    desk.answer("X")
+    model.template = "y"
+    model.run(PLACE)
+    desk.answer("Y")
+    model.load("%%gemini --file b.pdf -t 1\ndraft")
+    first, second = model.turns.path
+    model.run(PLACE, first)
+    cell, history = desk.asked[-1]
+    assert model.source(cell) == "%%gemini --image a.png --temperature 1.0\nx" and history == ()
+    desk.over(Outcome(error="no"))
+    assert model.turns.path == (first, second), "nothing came of it, and nothing is hidden"
+    model.run(PLACE, first)
+    desk.answer("X2")
+    assert [one.reply.text for one in model.turns.path if one.reply] == ["X2"]
+    assert model.turns.siblings(first) == (first, *model.turns.path)
+    assert model.source(model.cell) == "%%gemini --file b.pdf --temperature 1.0\ndraft"
+
+
+def test_a_schema_counts_once_its_type_is_there(model: PanelModel, desk: Desk) -> None:
+    def schema(text: str) -> str:
+        raise UsageError(f"{text} is not defined.")
+
+    desk.schema = schema
+    model.put("schema", "Tide")
+    model.problems["schema"] = "Tide is not defined."
+    model.template = "x"
+    with pytest.raises(UsageError, match="not defined"):
+        model.run(PLACE)
+    desk.schema = lambda text: "{}"
+    model.run(PLACE)
+    assert desk.asked[0][0].get("schema") == "Tide" and model.problems == {}
 
 
 @pytest.mark.parametrize("template", ["", " \n "])

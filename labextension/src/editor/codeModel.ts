@@ -12,6 +12,20 @@ export interface ICodeOf {
   readonly cell: string;
 }
 
+/**
+ * The notebook down to a cell, each cell with its id: files before format 4.5 have none.
+ *
+ * @param ids - of all cells, in their order
+ */
+export function downTo(
+  cell: string,
+  ids: readonly string[],
+  file: { cells: readonly object[] }
+): unknown {
+  const cells = file.cells.slice(0, ids.indexOf(cell) + 1);
+  return { ...file, cells: cells.map((one, index) => ({ ...one, id: ids[index] })) };
+}
+
 export class CodeModel {
   constructor(
     private readonly _of: ICodeOf,

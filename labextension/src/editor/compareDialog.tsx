@@ -3,6 +3,7 @@
 import { Dialog, ReactWidget } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
+import type { IChoice } from './names';
 
 /** What was chosen: the models as `--compare` names them, and whether they are to be asked now. */
 export interface IComparison {
@@ -16,11 +17,13 @@ export interface IComparison {
  * @param chosen - names that are ticked at first; those that are not known are listed too
  */
 export async function askComparison(
-  names: readonly string[],
+  choices: readonly IChoice[],
   chosen: readonly string[],
   trans: TranslationBundle
 ): Promise<IComparison | null> {
-  const body = new Body([...new Set([...names, ...chosen])], new Set(chosen), trans);
+  const known = new Set(choices.map(one => one.name));
+  const others = chosen.filter(name => !known.has(name)).map(name => ({ name, label: name }));
+  const body = new Body([...choices, ...others], new Set(chosen), trans);
   const dialog = new Dialog<readonly string[]>({
     title: trans.__('Compare models'),
     body,
@@ -55,7 +58,7 @@ export async function askComparison(
 
 class Body extends ReactWidget {
   constructor(
-    private readonly _names: readonly string[],
+    private readonly _choices: readonly IChoice[],
     private readonly _chosen: Set<string>,
     private readonly _trans: TranslationBundle
   ) {
@@ -66,7 +69,7 @@ class Body extends ReactWidget {
   changed: () => void = () => undefined;
 
   getValue(): readonly string[] {
-    return this._names.filter(name => this._chosen.has(name));
+    return this._choices.map(one => one.name).filter(name => this._chosen.has(name));
   }
 
   protected render(): React.JSX.Element {
@@ -75,7 +78,7 @@ class Body extends ReactWidget {
         <legend>
           {this._trans.__('Two models or more; each answers with a request of its own')}
         </legend>
-        {this._names.map(name => (
+        {this._choices.map(({ name, label }) => (
           <label key={name}>
             <input
               type="checkbox"
@@ -89,7 +92,7 @@ class Body extends ReactWidget {
                 this.changed();
               }}
             />
-            {name}
+            {label}
           </label>
         ))}
       </fieldset>

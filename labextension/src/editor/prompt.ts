@@ -2,6 +2,7 @@
 
 import type { CodeCell } from '@jupyterlab/cells';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import { downTo, type ICodeOf } from './codeModel';
 import { valueOf, withOptions, type Wish } from './edits';
 import type { FindOption, Magics } from './head';
 
@@ -17,12 +18,11 @@ export class Prompt {
   }
 
   /** Where it stands: the notebook's path, its file down to the cell, and the cell's id. */
-  get place(): { path: string; content: unknown; cell: string } {
+  get place(): ICodeOf {
     const { model, path } = this._panel.context;
     const { id } = this._cell.model;
-    const file = model.toJSON() as { cells: { id?: string }[] };
-    const last = file.cells.findIndex(one => one.id === id);
-    return { path, content: { ...file, cells: file.cells.slice(0, last + 1) }, cell: id };
+    const ids = this._panel.content.widgets.map(one => one.model.id);
+    return { path, content: downTo(id, ids, model.toJSON() as { cells: object[] }), cell: id };
   }
 
   /** What the cell gives an option; null if that is nothing. */

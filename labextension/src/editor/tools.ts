@@ -13,7 +13,7 @@ import { showCode } from './codeDialog';
 import { CodeModel } from './codeModel';
 import { askComparison } from './compareDialog';
 import { geminiIcon } from './icon';
-import { itemOf, namesOf } from './names';
+import { choicesOf, itemOf } from './names';
 import type { OptionTable } from './options';
 
 export const CommandIDs = {
@@ -49,7 +49,6 @@ export function addTools(given: ITools): void {
         ? args['label']
         : trans.__('Run this prompt on another backend…'),
     caption: trans.__('Write the backend into the cell, and run it'),
-    isEnabled: args => cell.isPrompt && args['can'] !== false,
     execute: args => {
       const { backend, model } = args;
       return guarded(() =>
@@ -142,7 +141,7 @@ async function compare({ cell, table, trans }: ITools): Promise<void> {
   const [backends, models] = await Promise.all([ask<IBackend[]>('backends'), table.models(true)]);
   const now = prompt.value('compare', table.find) ?? prompt.value('model', table.find) ?? '';
   const chosen = now.split(',').filter(Boolean);
-  const choice = await askComparison(namesOf(backends, models), chosen, trans);
+  const choice = await askComparison(choicesOf(backends, models, trans), chosen, trans);
   if (choice !== null) {
     prompt.set(
       [

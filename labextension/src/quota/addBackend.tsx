@@ -9,8 +9,8 @@ import { type BackendsModel, refused } from './backends';
 import type { INewBackend, IPreset } from './contract';
 import { Problem, useModel, useTrans } from './parts';
 
-/** The choice in the list of presets that lets one say everything. */
-const CUSTOM = '';
+/** The choice that lets one say everything; the server has a preset for it, which says less. */
+const CUSTOM = 'custom';
 /** The status of an answer that asks whether a file may keep the key. */
 const NO_KEYRING = 428;
 
@@ -32,8 +32,13 @@ export function AddBackend(props: {
       complain(refused(error));
     });
   }, [model]);
-  const name = chosen ?? model.presets.at(0)?.preset ?? CUSTOM;
-  const preset = model.presets.find(one => one.preset === name);
+  React.useEffect(() => {
+    const made = form.current;
+    return () => made?.reset(); // whoever holds the field has the key no more
+  }, []);
+  const presets = model.presets.filter(one => one.preset !== CUSTOM);
+  const name = chosen ?? presets.at(0)?.preset ?? CUSTOM;
+  const preset = presets.find(one => one.preset === name);
 
   const submit = async (event: React.FormEvent): Promise<void> => {
     event.preventDefault();
@@ -41,7 +46,6 @@ export function AddBackend(props: {
       return;
     }
     const backend = newBackend(new FormData(form.current), preset);
-    const key = form.current.elements.namedItem('key');
     work(true);
     complain(null);
     try {
@@ -52,9 +56,6 @@ export function AddBackend(props: {
       work(false);
     } finally {
       delete backend.key;
-      if (key instanceof HTMLInputElement) {
-        key.value = '';
-      }
     }
   };
 
@@ -82,7 +83,7 @@ export function AddBackend(props: {
           choose(event.target.value);
         }}
         options={[
-          ...model.presets.map(one => ({ value: one.preset, label: one.title })),
+          ...presets.map(one => ({ value: one.preset, label: one.title })),
           { value: CUSTOM, label: trans.__('Another address …') }
         ]}
       />
@@ -153,7 +154,7 @@ export function AddBackend(props: {
     more: React.InputHTMLAttributes<HTMLInputElement>
   ): React.JSX.Element {
     return (
-      <React.Fragment key={`${what} ${name}`}>
+      <React.Fragment key={what === 'key' ? what : `${what} ${name}`}>
         <label htmlFor={`${id}-${what}`}>{label}</label>
         <input id={`${id}-${what}`} name={what} type="text" className="jp-mod-styled" {...more} />
       </React.Fragment>

@@ -115,7 +115,9 @@ function Result(props: { tested: Tested }): React.JSX.Element | null {
 async function remove(name: string, model: BackendsModel, trans: TranslationBundle): Promise<void> {
   const answer = await showDialog({
     title: trans.__('Remove the backend %1?', name),
-    body: trans.__('It is taken out of your configuration. What it used stays counted.'),
+    body: trans.__(
+      'It is taken out of your configuration, and the key that was kept for it is forgotten. What it used stays counted.'
+    ),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.warnButton({ label: trans.__('Remove') })

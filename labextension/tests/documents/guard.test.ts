@@ -169,6 +169,23 @@ describe('the guard', () => {
     expect(quiet).toHaveBeenCalledTimes(1);
   });
 
+  it('does not wait for a server that does not answer', async () => {
+    quiet.mockImplementation(() => undefined);
+    const stuck = new Stub().on('secrets/scan', () => new Promise(() => undefined));
+    const guard = new Guard(stuck.ask, face, 1);
+    expect(await guard.pass(guarded())).toBe(true);
+    expect(quiet).toHaveBeenCalledTimes(1);
+    await expect(guard.review(guarded())).rejects.toThrow('has not answered');
+  });
+
+  it('waits for whoever is asked', async () => {
+    const stub = new Stub().on('secrets/scan', { findings: [finding('x')] });
+    question.mockImplementationOnce(
+      () => new Promise(resolve => setTimeout(resolve, 50, { what: 'cancel' }))
+    );
+    expect(await new Guard(stub.ask, face, 25).pass(guarded())).toBe(false);
+  });
+
   it('asks one question at a time', async () => {
     const stub = new Stub().on('secrets/scan', { findings: [finding('x')] });
     const guard = new Guard(stub.ask, face);
@@ -186,21 +203,28 @@ describe('the guard', () => {
 describe('after a save', () => {
   function watch(
     content: INotebook,
-    stub: Stub
-  ): { save: (state?: string) => void; found: number[] } {
+    stub: Stub,
+    delay = 1
+  ): { save: (state?: string) => void; found: number[]; close: () => void } {
     const context = { saveState: new Signal<unknown, string>({}) };
     const found: number[] = [];
-    new SaveWatch(context as never, {
+    let open = true;
+    const now = (): INotebook => (open ? content : { cells: [], metadata: {} });
+    const watching = new SaveWatch(context as never, {
       guard: new Guard(stub.ask, {} as IGuardFace),
-      of: { name: 'n', accepted: new Set(), content: () => content, apply: () => true },
+      of: { name: 'n', accepted: new Set(), content: now, apply: () => true },
       enabled: () => true,
       found: keys => found.push(keys.length),
-      delay: 1
+      delay
     });
     const save = (state = 'completed'): void => {
       context.saveState.emit(state);
     };
-    return { save, found };
+    const close = (): void => {
+      open = false;
+      watching.dispose();
+    };
+    return { save, found, close };
   }
 
   it('a notebook is looked through, once for saves that follow each other', async () => {
@@ -224,6 +248,34 @@ describe('after a save', () => {
     const held = watch(notebook(long + KEY), stub);
     held.save();
     await expect.poll(() => held.found).toEqual([1]);
+  });
+
+  it('a notebook is looked through that was closed at once, once', async () => {
+    const stub = new Stub().on('secrets/scan', { findings: [finding('x')] });
+    const { save, found, close } = watch(notebook(KEY), stub, 600_000);
+    save();
+    close();
+    close();
+    await expect.poll(() => found).toEqual([1]);
+    expect(stub.bodies('secrets/scan')).toEqual([{ content: notebook(KEY) }]);
+  });
+
+  it('a notebook that is closed while it is looked through is told of', async () => {
+    let answer: (found: unknown) => void = () => undefined;
+    const asked = new Promise(resolve => (answer = resolve));
+    const stub = new Stub().on('secrets/scan', () => asked);
+    const { save, found, close } = watch(notebook(KEY), stub);
+    save();
+    await expect.poll(() => stub.asked).toHaveLength(1);
+    close();
+    answer({ findings: [finding('x')] });
+    await expect.poll(() => found).toEqual([1]);
+  });
+
+  it('a notebook that was not saved is not looked through when it is closed', () => {
+    const stub = new Stub();
+    watch(notebook(KEY), stub).close();
+    expect(stub.asked).toEqual([]);
   });
 
   it('a server that cannot tell is no problem', async () => {
@@ -266,6 +318,14 @@ describe('the commands that save', () => {
     expect(save).toHaveBeenCalledTimes(1);
     await commands.execute('other');
     expect(before.mock.calls).toEqual([['docmanager:save'], ['docmanager:save']]);
+  });
+
+  it('do not run where something is done in their place', async () => {
+    const save = vi.fn();
+    const commands = registry(save);
+    intercept(commands, () => Promise.resolve(() => Promise.resolve('otherwise')));
+    expect(await commands.execute('docmanager:save')).toBe('otherwise');
+    expect(save).not.toHaveBeenCalled();
   });
 
   it('run where the guard fails', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CodeModel } from '../../src/editor/codeModel';
+import { CodeModel, downTo } from '../../src/editor/codeModel';
 import { Refused, type ask } from '../../src/request';
 
 const OF = { path: 'a.ipynb', content: { cells: [] }, cell: 'id-1' };
@@ -69,5 +69,18 @@ describe('a cell as code', () => {
     );
     await model.load();
     expect(model).toMatchObject({ text: '', problem: 'A key. Take it out.' });
+  });
+});
+
+it.each([
+  ['4.4, as Colab writes it', ['x', 'y', 'z'].map(source => ({ source }))],
+  ['4.5', ['x', 'y', 'z'].map((source, index) => ({ source, id: 'abc'.charAt(index) }))]
+])('a notebook of format %s goes down to the cell, which has its id', (_, cells) => {
+  expect(downTo('b', ['a', 'b', 'c'], { cells, metadata: {} } as { cells: object[] })).toEqual({
+    cells: [
+      { source: 'x', id: 'a' },
+      { source: 'y', id: 'b' }
+    ],
+    metadata: {}
   });
 });

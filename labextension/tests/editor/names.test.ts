@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
-import { itemOf, namesOf } from '../../src/editor/names';
+import { choicesOf, itemOf } from '../../src/editor/names';
 import type { IBackend } from '../../src/quota/contract';
 import { MODELS } from './table';
 
@@ -34,25 +34,33 @@ describe('a backend in the menu', () => {
     expect(item(proxy, 'studio:gemini-2.5-flash')).toMatchObject(kept);
     expect(item(proxy, 'llama')).toEqual({
       backend: 'proxy',
-      label: 'Run on proxy · gpt-5',
-      can: true
+      label: 'Run on proxy · gpt-5'
     });
     expect(item(backend('other'), null)).toMatchObject({ label: 'Run on other' });
   });
 
-  it('says why it cannot answer', () => {
-    expect(item(backend('a', { state: 'no key' }), null)).toMatchObject({
-      label: 'Run on a (no key)',
-      can: false
+  it('says why it may not answer, and can be chosen: a kernel may have the key', () => {
+    expect(item(backend('a', { state: 'no key' }), null)).toEqual({
+      backend: 'a',
+      label: 'Run on a (no key found)'
     });
-    expect(item(backend('a', { state: 'exhausted' }), null)).toMatchObject({
-      label: 'Run on a (quota exhausted)',
-      can: true
+    expect(item(backend('a', { state: 'exhausted' }), null)).toEqual({
+      backend: 'a',
+      label: 'Run on a (quota exhausted)'
     });
   });
 });
 
-it('a comparison offers the models of who could answer', () => {
+it('a comparison offers all models, and says where no key was found', () => {
   const backends = [backend('proxy'), backend('bare'), backend('studio', { state: 'no key' })];
-  expect(namesOf(backends, MODELS)).toEqual(['proxy:gemini-2.5-flash', 'proxy:gpt-5', 'bare']);
+  const choices = choicesOf(backends, MODELS, trans);
+  expect(choices.slice(0, 3)).toEqual(
+    ['proxy:gemini-2.5-flash', 'proxy:gpt-5', 'bare'].map(name => ({ name, label: name }))
+  );
+  const studio = choices.slice(3);
+  expect(studio.length).toBeGreaterThan(0);
+  for (const { name, label } of studio) {
+    expect(name).toMatch(/^studio(:|$)/);
+    expect(label).toBe(`${name} (no key found)`);
+  }
 });

@@ -143,6 +143,13 @@ describe('the side bar', () => {
     needs_project: false,
     title: 'OpenAI'
   };
+  const OTHER = {
+    ...PRESET,
+    preset: 'custom',
+    base_url: null,
+    key_env: null,
+    title: 'Another OpenAI-compatible address'
+  };
   let routes: Routes;
   let sidebar: Sidebar;
 
@@ -158,7 +165,7 @@ describe('the side bar', () => {
         backendOf('studio'),
         backendOf('bare', { state: 'no key', key: { needed: true, found: false, where: null } })
       ],
-      'GET presets': [PRESET],
+      'GET presets': [PRESET, OTHER],
       'GET cache': { replies: 2, bytes: 1_500 },
       'GET quota/history?model=gemini-2.5-flash&backend=studio': {
         hours: [1, 5, 2].map(point),
@@ -190,6 +197,16 @@ describe('the side bar', () => {
 
   function fill(name: string, value: string): void {
     field(name).value = value;
+  }
+
+  /** Choose the one entry for any other address. */
+  async function chooseOther(): Promise<void> {
+    const select = (await find(sidebar.node, 'select[name=preset]')) as HTMLSelectElement;
+    const titles = [...select.options].map(one => one.text);
+    expect(titles.filter(title => /address/.test(title))).toEqual(['Another address …']);
+    select.value = select.options[titles.indexOf('Another address …')]?.value ?? '?';
+    select.dispatchEvent(new Event('change', { bubbles: true }));
+    await find(sidebar.node, 'select[name=kind]');
   }
 
   async function openForm(): Promise<HTMLFormElement> {
@@ -291,7 +308,7 @@ describe('the side bar', () => {
     expect(document.documentElement.outerHTML).not.toContain(KEY);
   });
 
-  it('a refusal is told in the form, and the key has to be typed again', async () => {
+  it('a refusal is told in the form, and nothing has to be typed again', async () => {
     routes.answers['POST backends'] = new Refused('work is there.', 'Take another name.', 409);
     const form = await openForm();
     fill('name', 'work');
@@ -299,8 +316,22 @@ describe('the side bar', () => {
     form.requestSubmit();
     const problem = await find(form, '[role=alert]');
     expect(problem.textContent).toBe('work is there. Take another name.');
-    expect(field('key').value).toBe('');
+    expect(field('key').value).toBe(KEY);
     expect(field('name').value).toBe('work');
+  });
+
+  it('a key stays in its field while the service is chosen, and no longer than the form', async () => {
+    const form = await openForm();
+    fill('key', KEY);
+    const held = field('key');
+    await chooseOther();
+    expect(field('key')).toBe(held);
+    expect(held.value).toBe(KEY);
+    (await find(form, '.jp-mod-reject')).click();
+    await until(() => {
+      expect(sidebar.node.querySelector('form')).toBeNull();
+      expect(held.value).toBe('');
+    });
   });
 
   it('where there is no keyring, a file is used only if the user says so', async () => {
@@ -312,7 +343,6 @@ describe('the side bar', () => {
     expect(dialog.textContent).toContain('May a file keep it?');
     (await find(dialog, '.jp-mod-reject')).click();
     await find(form, '[role=alert]');
-    fill('key', KEY);
     form.requestSubmit();
     const again = await find(document.body, '.jp-Dialog .jp-mod-accept');
     routes.answers['POST backends'] = backendOf('openai');
@@ -331,10 +361,7 @@ describe('the side bar', () => {
   it('an address of one’s own needs no preset', async () => {
     routes.answers['POST backends'] = backendOf('mine');
     const form = await openForm();
-    const select = await find(form, 'select[name=preset]');
-    (select as HTMLSelectElement).value = '';
-    select.dispatchEvent(new Event('change', { bubbles: true }));
-    await find(form, 'select[name=kind]');
+    await chooseOther();
     expect(field('base_url').required).toBe(true);
     fill('name', 'mine');
     fill('base_url', 'http://127.0.0.1:9/v1');

@@ -21,9 +21,11 @@ def migrate(arguments: argparse.Namespace) -> None:
     Raises ``GeminiMagicError`` where a file cannot be migrated, after the others are, and
     ``SystemExit`` with 1 for ``--check``.
     """
+    from gemini_magic.config import load
     from gemini_magic.convert.migrate.command import Face, run
 
-    if run(arguments, Face(_say, sys.stdout.write)) and arguments.check:
+    face = Face(_say, sys.stdout.write, frozenset(load().key_names))
+    if run(arguments, face) and arguments.check:
         raise SystemExit(1)
 
 

@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from gemini_magic.convert.secrets import Key, keys_in
+from gemini_magic.convert.key_literals import is_python, with_expression
+from gemini_magic.convert.secrets import PRIVATE, Key, keys_in
 from gemini_magic.errors import UsageError
 
 Where: TypeAlias = Literal["source", "output", "metadata"]
@@ -16,6 +17,14 @@ Where: TypeAlias = Literal["source", "output", "metadata"]
 #: Types of media in which anything can stand by chance.
 _DATA = re.compile(r"(?:image/(?!svg)|audio/|video/|application/(?:pdf|octet-stream))")
 _END = re.compile(r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
+#: A private key's lines, in a file or a literal: their ends may be written as escapes.
+_PIECE = re.compile(r"\\{1,9}[nrt]|(?P<piece>(?:[^\\\r\n]|\\(?!\\{0,8}[nrt]))+)")
+_RANDOM = re.compile(r"[A-Za-z0-9+/]{16,}")
+_BASE64 = re.compile(
+    r"[\s\"'#>,(]*(?P<base64>[A-Za-z0-9+/]{16,}={0,2}|[A-Za-z0-9+/]+={1,2})[\s\"',)\\]*\Z"
+)
+_NOTHING = re.compile(r"(?!.*(?:\"{3}|'{3}))[\s\"'#>,()+\\]*\Z")
+_PEM_HEADER = re.compile(r"\s*[A-Z][A-Za-z-]*: ")
 #: The same key has the same id for as long as the process lives, and it tells nothing of the key.
 _SALT = os.urandom(16)
 #: A key shorter than this is not even shown in part.
@@ -103,15 +112,23 @@ def replaced(
     """The notebook with a Python expression in the place of a key's literals.
 
     Outside of code it is redacted. Raises ``UsageError`` where it stands in code, but is no plain
-    literal there.
+    literal of Python's there.
     """
+    python = is_python(document)
 
     def put_in(text: str, spot: Spot) -> str:
         for key, value in reversed(_keys(text, key_names)):
             if _id(value) != id:
                 continue
-            if spot.code and not _in_comment(text, key.start):
-                text = _with_expression(text, key, expression)
+            if spot.code and not python:
+                raise UsageError(
+                    f"the key in line {key.line} stands in code that is not Python's.",
+                    "Take it out instead (redact).",
+                )
+            if spot.code:  # an expression after it in the same literal has moved it
+                start = text.index(value, key.start)
+                key = key._replace(start=start, end=start + len(value))
+                text = with_expression(text, key, expression)
             else:
                 text = f"{text[: key.start]}<{key.name}>{text[key.end :]}"
         return text
@@ -128,11 +145,33 @@ def _keys(text: str, key_names: Iterable[str]) -> list[tuple[Key, str]]:
     found: list[tuple[Key, str]] = []
     for key in keys_in(text, key_names):
         if key.name == "PRIVATE_KEY":
-            end = _END.search(text, key.end)
-            key = key._replace(end=end.end() if end else len(text))
+            end = _private_end(text, key.end)
+            if end is None:  # its name alone
+                continue
+            key = key._replace(end=end)
         if not found or key.start >= found[-1][0].end:
             found.append((key, text[key.start : key.end]))
     return found
+
+
+def _private_end(text: str, at: int) -> int | None:
+    """Where a private key ends whose BEGIN ends at ``at``; None where none follows.
+
+    That is its END, if what is before it is base64 in the main, else the last line of base64.
+    """
+    following = PRIVATE.search(text, at)
+    if stop := _END.search(text, at, following.start() if following else len(text)):
+        between = text[at : stop.start()]
+        if between and 2 * sum(map(len, _RANDOM.findall(between))) >= len(between):
+            return stop.end()
+    end = None
+    for line in _PIECE.finditer(text, at):
+        piece = line["piece"] or ""
+        if found := _BASE64.match(piece):
+            end = line.start() + found.end("base64")
+        elif not _NOTHING.match(piece) and (end is not None or not _PEM_HEADER.match(piece)):
+            break
+    return end
 
 
 def _id(value: str) -> str:
@@ -143,42 +182,6 @@ def _shown(key: Key, value: str) -> str:
     if key.name == "PRIVATE_KEY":
         return "PRIVATE KEY"
     return f"{value[:4]}…{value[-2:]}" if len(value) >= _SHOWABLE else "…"
-
-
-def _in_comment(text: str, at: int) -> bool:
-    """Whether a comment has begun in the line before; a mark in a literal counts for none."""
-    line = text[text.rfind("\n", 0, at) + 1 : at]
-    plain = re.sub(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", "", line)
-    mark = re.search(r"""#|['"]""", plain)
-    return mark is not None and mark[0] == "#"
-
-
-def _with_expression(text: str, key: Key, expression: str) -> str:
-    """A cell's code with the expression in place of the literal, or its part, that is the key."""
-    first = text.rfind("\n", 0, key.start) + 1
-    last = text.find("\n", key.end)
-    before, after = text[first : key.start], text[key.end : len(text) if last < 0 else last]
-    opening = re.search(
-        r"""(?P<prefix>\b[A-Za-z]{1,2})?(?P<quote>['"])(?P<rest>[^'"\\]*)\Z""", before
-    )
-    closing = opening and re.match(rf"(?P<rest>[^'\"\\]*){opening['quote']}", after)
-    magic = text.lstrip().startswith("%%") or before.lstrip().startswith(("%", "!"))
-    if opening is None or not closing or opening["prefix"] or magic or key.name == "PRIVATE_KEY":
-        raise UsageError(
-            f"the key in line {key.line} is no plain text in Python's quotation marks.",
-            "Take it out instead (redact).",
-        )
-    quote = opening["quote"]
-    if before[: opening.start()].endswith(quote) or after[closing.end() :].startswith(quote):
-        raise UsageError(
-            f"the key in line {key.line} stands in a text of several lines.",
-            "Take it out instead (redact).",
-        )
-    pieces = [f"{quote}{opening['rest']}{quote}"] if opening["rest"] else []
-    pieces.append(expression)
-    pieces += [f"{quote}{closing['rest']}{quote}"] if closing["rest"] else []
-    written = pieces[0] if len(pieces) == 1 else f"({' + '.join(pieces)})"
-    return text[: first + opening.start()] + written + text[key.end + closing.end() :]
 
 
 # --- texts of a notebook ---

@@ -39,7 +39,8 @@ _BEGINS = re.compile(
     r"AIza|AQ\.|ya29\.|GOCSPX-|sk[-_]|gsk_|hf_|xai-|nvapi-|r8_|pplx-|gh[pousr]_|github_pat_|"
     r"glpat-|AKIA|xox[abprs]-|PRIVATE KEY"
 )
-_PRIVATE = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
+#: How a private key begins.
+PRIVATE = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
 #: What stands in documentation where a key would.
 _PLACEHOLDER = re.compile(
     r"(?:\A|[-_])(?:your|my|example|sample|placeholder|dummy|fake|changeme|redacted|replace|insert|"
@@ -48,6 +49,16 @@ _PLACEHOLDER = re.compile(
 )
 #: The same as the value of a variable; a key that somebody chose may hold any word.
 _NO_VALUE = re.compile(r"your[-_ ]|<.*>|\$\{|x{6}", re.I)
+#: A literal that is given as a key, and what it is given to: an argument, a variable, an entry.
+_GIVEN = re.compile(
+    r"""(?P<name>\b\w*(?:(?i:api_?key)|KEY|TOKEN|SECRET))\b
+        (?:["']\s*,|["']?\]?\s*(?::\s*str(?:ing)?\s*)?[=:])\s*(?:\(\s*)?
+        [rbuRBU]{0,2}(?P<quote>["'`])(?P<key>[^\s"'`\\{}]{6,})(?P=quote)
+      | (?P<old>\bGoogleGenerativeAI\()\s*["'`](?P<first>[^\s"'`\\{}]{6,})["'`]""",
+    re.X,
+)
+#: What stands there but is no key: the name of a variable.
+_VARIABLE = re.compile(r"[A-Z][A-Z_]*\Z")
 #: A key has at least so many different characters in what is random of it.
 _DIFFERENT = 8
 #: A value of the environment that is shorter than this is found in many texts by chance.
@@ -81,6 +92,51 @@ def keys_in(
     return keys
 
 
+def keys_given(text: str) -> list[Key]:
+    """The literals of a program (Python or JavaScript) that are given as keys, in their order.
+
+    They are not told by what they look like: a proxy's key may be any text. Those that look like a
+    known service's key are among them.
+    """
+    found: list[Key] = []
+    line, counted = 1, 0
+    for match in _GIVEN.finditer(text):
+        group = "first" if match["old"] else "key"
+        value = match[group]
+        if _NO_VALUE.match(value) or _VARIABLE.match(value) or not re.search(r"\w", value):
+            continue
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", match["name"] or "").upper().lstrip("_")
+        if looks := keys_in(value):
+            name = looks[0].name
+        elif name in ("", "API_KEY", "APIKEY"):  # of a program that asks Gemini
+            name = "GEMINI_API_KEY"
+        start, end = match.span(group)
+        line, counted = line + text.count("\n", counted, start), start
+        found.append(Key(start, end, line, name))
+    return found
+
+
+def without_values(text: str, names: Mapping[str, str]) -> str:
+    """The text with names in brackets in the place of keys; given are the keys' names.
+
+    A file may hold very many of them: they are found by their first word, in one pass.
+    """
+    by_word: dict[str, list[tuple[str, int]]] = {}
+    for value in sorted(names, key=len, reverse=True):
+        if word := re.search(r"\w+", value):
+            by_word.setdefault(word[0], []).append((value, word.start()))
+    made: list[str] = []
+    at = 0
+    for word in re.finditer(r"\w+", text):
+        for value, lead in by_word.get(word[0], ()):
+            start = word.start() - lead
+            if start >= at and text.startswith(value, start):
+                made += [text[at:start], f"[{names[value]}]"]
+                at = start + len(value)
+                break
+    return "".join([*made, text[at:]])
+
+
 def _known(
     text: str, key_names: Iterable[str], environ: Mapping[str, str]
 ) -> Iterator[tuple[int, int, str]]:
@@ -95,7 +151,7 @@ def _known(
 
 
 def _shaped(text: str) -> Iterator[tuple[int, int, str]]:
-    for match in _PRIVATE.finditer(text):
+    for match in PRIVATE.finditer(text):
         yield (*match.span(), "PRIVATE_KEY")
     for pattern, name in _KEYS:
         for match in pattern.finditer(text):

@@ -36,15 +36,22 @@ def show(shell: Any, chat: Conversation) -> None:
 def load(chats: Conversations, path: Path) -> None:
     """Go on from the conversations in an import's file, and say so; one that has begun here stays.
 
-    A file that is not there is told and is no error: it would stop all cells of a notebook that
-    was moved without its files. Raises ``GeminiMagicError`` for one that is none of ours.
+    A file that is not there, or one that it names, is told and is no error: it would stop all cells
+    of a notebook that was moved without its files. Raises ``GeminiMagicError`` for one that is none
+    of ours.
     """
     from gemini_magic.convert.studio import stored
 
     if not path.exists():
         print(f"{path} is not here: chats begin anew. It belongs beside the notebook.")
         return
-    for name, turns in stored.read(path).items():
+    missing: list[str] = []
+    read = stored.read(path, missing.append)
+    if names := ", ".join(dict.fromkeys(missing)):
+        print(
+            f"cannot read {names}: chats go on without. Put the notebook's files beside it again."
+        )
+    for name, turns in read.items():
         chat = chats.open(name)
         if chat.turns:
             print(f"chat {name} has begun here already, and stays as it is.")

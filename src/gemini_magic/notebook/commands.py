@@ -272,7 +272,7 @@ def _import(session: Session, words: list[str]) -> None:
 def _migrate(session: Session, words: list[str]) -> None:
     from gemini_magic.notebook import migrate_command
 
-    migrate_command.run(session.shell, words, session.magic.name)
+    migrate_command.run(session.shell, session.refresh(), words, session.magic.name)
 
 
 def _code(session: Session, words: list[str]) -> None:

@@ -44,7 +44,4 @@ def face(
     from gemini_magic.convert.studio.command import Face
     from gemini_magic.notebook.drawn import drawn
 
-    known = config or load()
-    services = (*known.backends.values(), *known.presets.values())
-    names = frozenset(name for service in services for name in service.key_env)
-    return Face(drawn, names, say, show)
+    return Face(drawn, frozenset((config or load()).key_names), say, show)

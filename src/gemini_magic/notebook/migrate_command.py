@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gemini_magic.errors import UsageError
 from gemini_magic.notebook.export_command import Words
-from gemini_magic.notebook.this_notebook import notebook_path, saved_when
+from gemini_magic.notebook.this_notebook import notebook_path, saved_when, told_path
+
+if TYPE_CHECKING:
+    from gemini_magic.config import Config
 
 
-def run(shell: Any, words: list[str], magic_name: str) -> None:
+def run(shell: Any, config: Config, words: list[str], magic_name: str) -> None:
     """Do what ``%gemini migrate words`` says. Raises ``GeminiMagicError``."""
     from gemini_magic.convert.migrate import command
 
@@ -27,14 +31,19 @@ def run(shell: Any, words: list[str], magic_name: str) -> None:
                 f"no file is called {word}.",
                 f"To send it as a prompt, write: %{magic_name} -- migrate ...",
             )
-    own = not arguments.paths
-    if own:
+    if not arguments.paths:
         path = notebook_path(shell.user_ns, magic_name, "migrate")
         print(f"{path.name} as it was saved: {saved_when(path)}")
         arguments.paths = [str(path)]
-    changed = command.run(arguments, command.Face(print, sys.stdout.write))
-    if changed and arguments.write:
-        if own:
+
+    def after(changed: list[Path]) -> None:
+        if not arguments.write:
+            if changed:
+                print(f"To change {'it' if len(arguments.paths) == 1 else 'them'}: add --write")
+        elif (own := told_path(shell.user_ns)) and Path(own).resolve() in map(
+            Path.resolve, changed
+        ):
             print("Reload this notebook from disk before you save it, and restart its kernel.")
-    elif changed:
-        print(f"To change {'it' if len(arguments.paths) == 1 else 'them'}: add --write")
+
+    names = frozenset(config.key_names)
+    command.run(arguments, command.Face(print, sys.stdout.write, names, after))

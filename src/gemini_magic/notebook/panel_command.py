@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gemini_magic import paths
 from gemini_magic.errors import UsageError
+from gemini_magic.notebook.display import Output
 from gemini_magic.notebook.panel_desk import SessionDesk
 from gemini_magic.widgets.markup import SMALL, escaped, readable
 from gemini_magic.widgets.panel_model import PanelModel
@@ -21,27 +22,33 @@ if TYPE_CHECKING:
 class PanelView:
     """A panel, live where widgets are; elsewhere what it holds, and the cell that says the same."""
 
-    def __init__(self, model: PanelModel, panel: Panel | None) -> None:
-        self._model, self._panel = model, panel
-        self._still = Still(panel.widget) if panel is not None else None
-
-    def close(self) -> None:
-        """Take the panel away, and stop what it does."""
-        if self._panel is not None:
-            self._panel.close()
-            self._panel = None
+    def __init__(self, shell: Any, model: PanelModel, panel: Panel | None) -> None:
+        self._shell, self._model, self.panel = shell, model, panel
+        self._output: Output | None = None
+        self._still: Still | None = None
+        if panel is not None:
+            self._still = Still(panel.widget)
+            panel.ended = self._keep
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {"text/plain": self._text(), "text/html": self._html()}
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
+        output = self._output = Output(self._shell)
+        if self._still is None:
+            output.draw(self._repr_mimebundle_())
+            return
+        still, *live = self._still.outputs(self._html(), self._text())
+        output.draw(still)
+        for data in live:
+            output.beside(data)
 
-        outputs: tuple[dict[str, Any], ...] = (self._repr_mimebundle_(),)
-        if self._still is not None:
-            outputs = self._still.outputs(self._html(), self._text())
-        for data in outputs:
-            display(data, raw=True)  # type: ignore[no-untyped-call]
+    def _keep(self) -> None:
+        """Draw anew what stays in the saved notebook."""
+        panel, still, output = self.panel, self._still, self._output
+        if panel is None or still is None or output is None or panel.widget.comm is None:
+            return
+        output.draw(still.outputs(self._html(), self._text())[0])
 
     def _said(self) -> tuple[str, list[tuple[str, str]]]:
         """Who is asked, and what is set."""
@@ -70,7 +77,7 @@ class PanelView:
         )
         answers = "".join(
             f"<p><b>{escaped(turn.cell.template)}</b></p><p style='white-space: pre-wrap'>"
-            f"{escaped(turn.reply.text)}</p>"
+            f"{escaped(turn.reply.text if turn.reply is not None else '(no answer)')}</p>"
             for turn in self._model.turns.path
         )
         return (
@@ -89,7 +96,8 @@ class PanelView:
 def run(session: Session, words: Sequence[str]) -> PanelView:
     """Do what ``%gemini panel words`` says. Raises ``GeminiMagicError``.
 
-    A number loads the ``%%gemini`` cell that ran as In [number].
+    A number loads the ``%%gemini`` cell that ran as In [number]. Without one, a cell that
+    has a panel already gets another with what that one holds.
     """
     name = session.magic.name
     if len(words) > 1 or not all(word.isdecimal() for word in words):
@@ -97,23 +105,35 @@ def run(session: Session, words: Sequence[str]) -> PanelView:
             f"usage: %{name} panel [NUMBER]", f"To send it as a prompt, write: %{name} -- panel ..."
         )
     session.begin()
+    cell_id = session.running_cell()[0]  # none in a terminal, or a notebook that is run as a whole
+    before = session.panels[cell_id].panel if cell_id in session.panels else None
+    if before is not None and not words:
+        model = before.model
+        model.look()
+    else:
+        model = _model(session, words)
+    if not cell_id:
+        return PanelView(session.shell, model, None)
+    from gemini_magic.widgets.panel import Panel
+
+    if before is not None and words:
+        before.close()  # its place in the notebook is gone
+        before = None
+    session.panels[cell_id] = PanelView(session.shell, model, Panel(model, before))
+    return session.panels[cell_id]
+
+
+def _model(session: Session, words: Sequence[str]) -> PanelModel:
     desk = SessionDesk(session)
     model = PanelModel(desk, Presets(paths.config_file().with_name("panel_presets.json")))
     if words:
-        ran = dict(desk.ran())
-        if int(words[0]) not in ran:
+        source = desk.source(int(words[0]))
+        if source is None:
+            known = ", ".join(str(number) for number, _ in desk.ran())
             raise UsageError(
-                f"In [{words[0]}] is no %%{name} cell of this session.",
-                f"Those that are: {', '.join(map(str, ran)) or 'none so far'}",
+                f"In [{words[0]}] is no %%{desk.magic} cell of this session.",
+                f"Those that are: {known or 'none so far'}",
             )
-        for left in model.load(ran[int(words[0])]):
+        for left in model.load(source):
             print(f"without --{left}: a panel has its own way for that")
-    cell_id = session.running_cell()[0]
-    if not cell_id:  # a terminal, or a notebook that is run as a whole
-        return PanelView(model, None)
-    from gemini_magic.widgets.panel import Panel
-
-    if (old := session.panels.pop(cell_id, None)) is not None:
-        old.close()  # its place in the notebook is gone
-    session.panels[cell_id] = PanelView(model, Panel(model))
-    return session.panels[cell_id]
+    return model

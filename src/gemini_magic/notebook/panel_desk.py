@@ -14,7 +14,7 @@ from gemini_magic.cell import GeminiCell, cell_parts
 from gemini_magic.config import Config
 from gemini_magic.engine import checks
 from gemini_magic.engine.question import targets_of
-from gemini_magic.errors import GeminiMagicError
+from gemini_magic.errors import GeminiMagicError, UsageError
 from gemini_magic.types import Message
 from gemini_magic.widgets.panel_abilities import abilities
 from gemini_magic.widgets.panel_desk import Outcome, Who
@@ -155,11 +155,26 @@ class SessionDesk:
         newest = sorted(((number, source) for source, number in asking.items()), reverse=True)
         return tuple(newest[:_MOST])
 
+    def source(self, number: int) -> str | None:
+        """The text of the cell that ran as In [number]; None where that asks nothing."""
+        sources = list(self._session.shell.history_manager.input_hist_raw)
+        if number >= len(sources) or cell_parts(sources[number], self.magic) is None:
+            return None
+        return str(sources[number])
+
     def insert(self, source: str) -> str:
-        self._session.shell.set_next_input(source)
+        shell = self._session.shell
+        # Of several JupyterLab inserts the first one, and IPython keeps the last one.
+        waiting = (one.get("source") for one in shell.payload_manager.read_payload())
+        if "set_next_input" in waiting:
+            raise UsageError(
+                "another cell waits to be inserted already.",
+                "Run any cell, or copy this one from the first tab.",
+            )
+        shell.set_next_input(source)
         return (
-            "It appears below the next cell that you run: a kernel can insert cells then only. "
-            "Or copy it from the first tab."
+            "It appears below the next cell that you run and that ends without an error: a kernel "
+            "can insert cells then only. Or copy it from the first tab."
         )
 
 

@@ -20,18 +20,25 @@ IDLE = 300.0
 
 
 def panel_meters(config: Config, who: Callable[[], Who], used: Callable[[], float]) -> LiveMeters:
-    """Live meters; those of an idle panel stop."""
+    """Live meters; those of an idle panel say when they were true, and stop."""
     reader = Reader(config)
     made: list[LiveMeters] = []
+    idle = False
 
     def changes() -> int:
-        if made and time.monotonic() - used() > IDLE:
+        nonlocal idle
+        was, idle = idle, time.monotonic() - used() > IDLE
+        if made and was and idle:  # its last state was drawn
             made[0].freeze()
         # Who is asked may change without anything being counted.
-        return hash((reader.changes(), who().backend, who().model))
+        return hash((reader.changes(), who().backend, who().model, idle))
 
     def draw(snapshot: Snapshot, now: float) -> str:
-        return meters_html(snapshot, now, who())
+        drawn = meters_html(snapshot, now, who())
+        if idle:
+            at = time.strftime("%H:%M", time.localtime(now))
+            drawn += f'<span class="gemini-magic-meter">as of {at}</span>'
+        return drawn
 
     made.append(LiveMeters(reader.snapshot, changes, draw, meters_text))
     return made[0]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
 from gemini_magic import keys
-from gemini_magic.config_backends import BUILT_IN
-from gemini_magic.config_backends import make as make_backend
 from gemini_magic.config_writing import (
     add_backend,
     check_backend,
@@ -20,16 +17,19 @@ from gemini_magic.errors import GeminiMagicError, MissingWeights, UsageError
 from gemini_magic.server import backends
 from gemini_magic.server.choices import presets_known
 from gemini_magic.server.desk import Desk, Given, Refused
+from gemini_magic.server.secrets import kept_as
 
 #: How many models a test tells.
 _MOST = 2_000
+#: Who keeps a key that came with a form, and forgets it with its backend.
+_FORM = "form"
 
 
 def add(desk: Desk, given: Given) -> dict[str, Any]:
     """``POST backends``: the user's file gets a table, the keyring the key.
 
-    Raises ``Refused`` with 409 where the name is taken, and with 428 where there is no keyring and
-    the user has not agreed to a file (``key_file``).
+    Raises ``Refused`` with 409 where the name, or its place for a key, is taken, and with 428 where
+    there is no keyring and the user has not agreed to a file (``key_file``).
     """
     body = dict(given.body)
     name, key, agreed = body.pop("name"), body.pop("key", ""), body.pop("key_file", False)
@@ -37,24 +37,19 @@ def add(desk: Desk, given: Given) -> dict[str, Any]:
     if defined_in_user_file(name) or (defined is not None and defined.defined_in != "built in"):
         raise Refused(f"there is a backend {name} already.", "Choose another name.", status=409)
     row = _row(body)
+    if key:  # no service's usual variable, which would win over the key that was typed
+        row["key_env"] = f"{name.upper().replace('-', '_')}_BACKEND_KEY"
     check_backend(name, row)
-    if key and not _looks_for_keys(name, row):
-        row["key_env"] = f"{name.upper().replace('-', '_')}_API_KEY"
-    if key:
+    stored = bool(key) and not kept_as(name, key)
+    if stored:
         _keep(name, key, agreed)
     try:
         add_backend(name, row)
     except GeminiMagicError:
-        if key:
+        if stored:
             keys.forget(name)
         raise
     return backends.one(desk, name)
-
-
-def _looks_for_keys(name: str, row: dict[str, Any]) -> bool:
-    """Whether a key is looked for at all, and so found where it was kept."""
-    made = make_backend(name, row, "", os.environ, allow_http=True)
-    return made is None or bool(made.key_env) or made.key_required
 
 
 def _keep(name: str, key: str, agreed: bool) -> None:
@@ -65,7 +60,7 @@ def _keep(name: str, key: str, agreed: bool) -> None:
         return agreed
 
     try:
-        keys.store(name, key, consent=consent)
+        keys.store(name, key, consent=consent, by=_FORM)
     except GeminiMagicError as problem:
         if asked and not agreed:
             raise Refused(asked[0], problem.next_step, status=428) from None
@@ -91,14 +86,13 @@ def _row(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def remove(desk: Desk, given: Given) -> None:
-    """``DELETE backends/NAME``: the user's own only; its key is forgotten, too."""
+    """``DELETE backends/NAME``: the user's own only; a key that ``add`` kept is forgotten, too."""
     name = given.params["name"]
     if not defined_in_user_file(name):
         status = 404 if name not in desk.config().backends else 422
         raise Refused("your configuration file defines no such backend.", status=status)
     remove_backend(name)
-    if name not in BUILT_IN:
-        keys.forget(name)
+    keys.forget(name, by=_FORM)
 
 
 def test(desk: Desk, given: Given) -> dict[str, Any]:

@@ -9,9 +9,13 @@ from typing import Any
 
 from gemini_magic.config import Backend, Config, default_target_names
 from gemini_magic.config_writing import defined_in_user_file
+from gemini_magic.engine.database import Unusable
 from gemini_magic.errors import GeminiMagicError
 from gemini_magic.server import quota
 from gemini_magic.server.desk import Desk, Given
+
+#: Seconds for which a backend that answered somebody counts as one with a key.
+_LATELY = 86_400.0
 
 
 def read(desk: Desk, given: Given) -> list[dict[str, Any]]:
@@ -27,11 +31,26 @@ def one(desk: Desk, name: str) -> dict[str, Any]:
 def _all(desk: Desk, services: Sequence[Backend]) -> list[dict[str, Any]]:
     meters = quota.read(desk, Given({}, {}))["meters"]
     route = _route(desk, desk.config())
-    return [_told(desk, service, meters, service.name in route) for service in services]
+    answered = _answered(desk)
+    return [
+        _told(desk, service, meters, service.name in route, service.name in answered)
+        for service in services
+    ]
+
+
+def _answered(desk: Desk) -> set[str]:
+    """The backends that answered a kernel lately: its environment may hold keys that ours lacks."""
+    with suppress(Unusable):
+        return {run.backend for run in desk.log.since(time.time() - _LATELY)}
+    return set()
 
 
 def _told(
-    desk: Desk, service: Backend, meters: Sequence[dict[str, Any]], in_route: bool
+    desk: Desk,
+    service: Backend,
+    meters: Sequence[dict[str, Any]],
+    in_route: bool,
+    answered: bool,
 ) -> dict[str, Any]:
     where, problem = None, False
     try:
@@ -39,6 +58,8 @@ def _told(
         where = key.where if key else None
     except GeminiMagicError:  # a keyring that is locked, a file that others can read
         problem = True
+    if service.key_required and where is None and answered and not problem:
+        where = "a kernel"
     until = _exhausted_until(meters, service.name)
     missing = service.key_required and where is None
     state = "unknown" if problem else "no key" if missing else "ready"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from gemini_magic import config as configuration
 from gemini_magic import keys
 from gemini_magic.config import Backend, Config
+from gemini_magic.config_backends import built_in, from_presets
 from gemini_magic.engine.runlog import RunLog, open_log
 from gemini_magic.errors import GeminiMagicError
 from gemini_magic.quota.reader import Reader
@@ -67,10 +68,12 @@ class Desk:
         return keys.find(service, environ=os.environ, env_file=self.config().env_file)
 
     def key_names(self) -> list[str]:
-        """The environment's variables that hold keys."""
-        config = self.config()
-        services = (*config.backends.values(), *config.presets.values())
-        return list(dict.fromkeys(name for service in services for name in service.key_env))
+        """The environment's variables that hold keys; the usual ones where no file can be read."""
+        try:
+            return list(self.config().key_names)
+        except GeminiMagicError:
+            usual = (*built_in().values(), *from_presets(os.environ).values())
+            return [name for service in usual for name in service.key_env]
 
     def reading(self, work: Callable[[Reader], T]) -> T:
         """Have something read from the ledger. Raises what the work raises, and ``ConfigError``."""

@@ -72,12 +72,14 @@ class Watcher:
         loop = asyncio.get_running_loop()
         try:
             while self._clients:
-                news = await loop.run_in_executor(self._desk.counting, self._look)
+                try:
+                    looked = loop.run_in_executor(self._desk.counting, self._look)
+                except RuntimeError:
+                    return  # the server ends, and its threads are given no more work
+                news = await looked
                 for kind, data in news.items():
                     self._publish(kind, data)
                 await asyncio.sleep(LOOK)
-        except RuntimeError:
-            pass  # the server ends, and its threads are given no more work
         except Exception:
             app_log.exception("gemini_magic: quota and requests are watched no longer")
             for client in tuple(self._clients):

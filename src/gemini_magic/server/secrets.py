@@ -33,11 +33,21 @@ def into_keyring(desk: Desk, given: Given) -> dict[str, Any]:
     value = notebook_keys.key_of(content, id, names)
     if value is None:
         raise Refused("there is no such key in the notebook.", "Scan it again.", status=404)
+    name = f"notebook.{name}"  # no name of a backend: those have no dot
     # A text of Python's: names hold nothing that would end it.
     expression = f'__import__("keyring").get_password("{keys.SERVICE}", "{name}")'
     changed = notebook_keys.replaced(content, id, expression, names)
-    known = keys.find(Backend(name, "openai"), environ={})
-    if known is not None and known.secret != keys.Secret(value):
-        raise Refused(f"another key is already kept as {name}.", "Choose another name.", status=409)
+    kept_as(name, value)
     keys.store(name, value, consent=lambda _: False)
     return {"content": changed, "expression": expression}
+
+
+def kept_as(name: str, key: str) -> bool:
+    """Whether just this key is kept by that name already.
+
+    Raises ``Refused`` with 409 where another is, and ``ConfigError``.
+    """
+    known = keys.find(Backend(name, "openai"), environ={})
+    if known is not None and known.secret != keys.Secret(key.strip()):
+        raise Refused(f"another key is already kept as {name}.", "Choose another name.", status=409)
+    return known is not None

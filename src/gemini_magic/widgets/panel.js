@@ -1,5 +1,5 @@
 // What ipywidgets has no word for: Ctrl/Cmd+Enter runs, "Copy" copies, files can be dropped and
-// pasted. Without it the panel does the same by its buttons.
+// pasted, and Run has the text with it. Without it the panel does the same by its buttons.
 (() => {
   if (window.geminiMagicPanel) return;
   window.geminiMagicPanel = true;
@@ -35,6 +35,17 @@
     const field = event.target;
     field.dispatchEvent(new Event('change', { bubbles: true }));
     panel.querySelector('.gemini-magic-run:not(:disabled)')?.click();
+  });
+
+  // A front end may hold back what is typed, but not a click: what is to be asked goes with it.
+  listen('click', event => {
+    const panel = panelOf(event);
+    const text = panel?.querySelector('.gemini-magic-prompt textarea');
+    const sent = panel?.querySelector('.gemini-magic-sent textarea');
+    if (!text || !sent || !event.target.closest('.gemini-magic-run')) return;
+    event.stopImmediatePropagation();
+    sent.value = `${Date.now()}\n${text.value}`;
+    sent.dispatchEvent(new Event('change', { bubbles: true }));
   });
 
   listen('click', event => {

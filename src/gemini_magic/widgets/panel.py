@@ -15,12 +15,14 @@ import ipywidgets
 
 from gemini_magic.errors import GeminiMagicError, UsageError
 from gemini_magic.widgets.closing import close
+from gemini_magic.widgets.free import free_of_cells
 from gemini_magic.widgets.later import Later
 from gemini_magic.widgets.markup import escaped
 from gemini_magic.widgets.panel_cells import CellTools
 from gemini_magic.widgets.panel_media import MediaRow
 from gemini_magic.widgets.panel_model import PanelModel
 from gemini_magic.widgets.panel_place import Place
+from gemini_magic.widgets.panel_prompt import Prompt
 from gemini_magic.widgets.panel_settings import Settings
 from gemini_magic.widgets.panel_talk import Talk
 from gemini_magic.widgets.panel_text import plainly
@@ -28,23 +30,29 @@ from gemini_magic.widgets.panel_turns import Turn
 
 #: Seconds without a key until what is typed is counted.
 _PAUSE = 0.3
-#: Seconds without news of the prompt before it is sent: a front end holds the last keys back while
-#: the kernel is busy, and sends them after the click.
-_SETTLED = 0.12
 
 
 class Panel:
-    """A live panel. Its handlers may be called in any thread, and none of them takes long."""
+    """A live panel. Its handlers may be called in any thread, and none of them takes long.
 
-    def __init__(self, model: PanelModel) -> None:
+    ``before``: a panel of the same model that this one takes the place of, and which is taken away;
+    its answers, and one that still comes, go on here. ``ended`` is called when a run is over.
+    """
+
+    def __init__(self, model: PanelModel, before: Panel | None = None) -> None:
+        self._lock: threading.RLock = before._lock if before is not None else threading.RLock()
+        with self._lock:
+            self._make(model, before)
+
+    def _make(self, model: PanelModel, before: Panel | None) -> None:
         self.model = model
+        self.ended: Callable[[], None] = lambda: None
         self.used = time.monotonic()
-        self._typed = 0.0
         self._context = contextvars.copy_context()
-        self._lock = threading.RLock()
         model.over = self._over
         self._count = Later(_PAUSE, self._counted)
-        self._talk = Talk(model, self._do)
+        self._talk: Talk = Talk(model, self._do, before._talk if before is not None else None)
+        self._prompt = Prompt(model, self._lock, self._changed, self._asked)
         self._media = MediaRow(model, self._changed, self._act)
         self._settings = Settings(model, self._changed, self._act, self._act_later)
         self._cells = CellTools(model, self._loaded, self._act, self._act_later)
@@ -55,6 +63,8 @@ class Panel:
         self._meter_box = ipywidgets.VBox()
         self.widget: Any = self._made()
         self.show()
+        if before is not None:
+            before._leave()
 
     # --- how it is put together ---
 
@@ -68,17 +78,9 @@ class Panel:
         )
         for hidden in (looks, keys):
             hidden.add_class("gemini-magic-hidden")
-        self._prompt = ipywidgets.Textarea(
-            description="Prompt", rows=5, layout={"width": "auto"},
-            placeholder="Ask Gemini. {{ name }} stands for a variable of yours.",
-            tooltip="the prompt; Ctrl+Enter (⌘+Enter) runs it",
-        )  # fmt: skip
-        self._prompt.add_class("gemini-magic-prompt")
-        self._prompt.add_class("gemini-magic-label-above")
-        self._prompt.observe(self._typing, "value")
         self._run = _button("Run", "ask (Ctrl+Enter, ⌘+Enter)", self.run, "gemini-magic-run")
-        # Nothing is ever sent to it again: see ``_free_of_cells``.
-        stop = _free_of_cells(
+        # Nothing is ever sent to it again: see ``free_of_cells``.
+        stop = free_of_cells(
             lambda: _button("Stop", "stop the answer", self.stop, "gemini-magic-stop")
         )
         self._stopping = ipywidgets.HBox([stop])
@@ -86,20 +88,20 @@ class Panel:
         bar = ipywidgets.HBox([self._run, self._stopping, new, self._counter])
         bar.add_class("gemini-magic-bar")
         talk = ipywidgets.VBox([
-            self._talk.widget, self._said, self._prompt, self._media.widget, bar,
+            self._talk.widget, self._said, self._prompt.field, self._media.widget, bar,
             self._meter_box, self._cells.widget,
         ])  # fmt: skip
         talk.add_class("gemini-magic-talk")
         columns = ipywidgets.Box([talk, self._settings.widget])
         columns.add_class("gemini-magic-columns")
-        panel = ipywidgets.VBox([looks, keys, columns])
+        panel = ipywidgets.VBox([looks, keys, self._prompt.sent, columns])
         panel.add_class("gemini-magic-panel")
         return panel
 
     def show(self) -> None:
         """Show what the model holds."""
         with self._lock:
-            self._prompt.value = self.model.template
+            self._prompt.show()
             self._settings.show()
             self._media.show()
             self._talk.show()
@@ -109,6 +111,9 @@ class Panel:
     def close(self) -> None:
         """Take the panel away, and stop what it does."""
         self.model.stop()
+        self._leave()
+
+    def _leave(self) -> None:
         self._count.cancel()
         with self._lock:
             if self._meters is not None:
@@ -123,37 +128,52 @@ class Panel:
         if self.model.running:
             return
         self._run.disabled = True
-        self._in_background(self._ask)
+        self._in_background(self._settle)
+
+    def _settle(self) -> None:
+        self._prompt.settle()
+        self._ask()
+
+    def _asked(self, text: str) -> None:
+        """Ask this, which is what stands there; done before whatever is typed next."""
+        self._use()
+        self._context.copy().run(self._ask, text)
 
     def stop(self) -> None:
         """Stop the answer that comes; returns at once."""
         self._use()
         self.model.stop()
 
-    def _ask(self) -> None:
-        while (left := self._typed + _SETTLED - time.monotonic()) > 0:
-            time.sleep(left)
+    def _ask(self, text: str | None = None, again: Turn | None = None) -> None:
         with self._lock:
             if self.model.running:  # a second click
+                self._prompt.taken()
                 return
             self.tell("")
-            place = self._talk.begin(self.model.cell)
+            if text is not None:
+                self._prompt.take(text)
+            place = self._talk.begin(self.model.asked(again))
             try:
-                self.model.run(place)
+                self.model.run(place, again)
             except Exception as problem:  # nobody else would see it
                 self._talk.end(None)
                 self.tell(str(problem), wrong=True)
-                self._buttons()
-                return
-            self._prompt.value = self.model.template
+            self._prompt.taken()
+            self._talk.show()
             self._media.show()
             self._buttons()
 
     def _over(self, turn: Turn | None, place: Place, error: str) -> None:
         with self._lock:
+            if self.model.over != self._over:  # another panel has taken the place of this one
+                self.model.over(turn, place, error)
+                return
+            if turn is not None and turn.reply is None:
+                place.add(ipywidgets.HTML(_said(error, wrong=True)))
             self._talk.end(turn)
             self.tell(error, wrong=True)
         self.show()
+        self.ended()
 
     def _do(self, word: str, turn: Turn | None) -> None:
         self._act(partial(self._change, word, turn))
@@ -165,7 +185,10 @@ class Panel:
                 raise UsageError("it still answers.", "Stop it, or wait.")
             if turn is None:
                 model.turns.clear() if word == "New" else model.turns.forward()
-            elif word in ("Edit", "Again"):
+            elif word == "Again":
+                self._in_background(partial(self._ask, again=turn))
+                return
+            elif word == "Edit":
                 model.edit(turn)
             elif word == "Branch":
                 model.turns.branch(turn)
@@ -174,16 +197,8 @@ class Panel:
             else:
                 model.turns.step(turn, 1 if word == "›" else -1)
             self.show()
-        if word == "Again":
-            self.run()
-        elif word == "Edit":
-            self._prompt.focus()
-
-    def _typing(self, change: dict[str, Any]) -> None:
-        if change["new"] != self.model.template:  # else it was we
-            self._typed = time.monotonic()
-            self.model.template = change["new"]
-            self._changed()
+        if word == "Edit":
+            self._prompt.field.focus()
 
     def _loaded(self, said: str) -> None:
         self.show()
@@ -193,9 +208,7 @@ class Panel:
 
     def tell(self, text: str, *, wrong: bool = False) -> None:
         """One line above the prompt; an empty one takes it away."""
-        kind, role = ("wrong", "alert") if wrong else ("can", "status")
-        said = f'<div class="gemini-magic-{kind}" role="{role}">{escaped(text)}</div>'
-        self._said.value = said if text else ""
+        self._said.value = _said(text, wrong) if text else ""
 
     def _buttons(self) -> None:
         running = self.model.running
@@ -259,28 +272,14 @@ class Panel:
         threading.Thread(target=context.run, args=(work,), name=name, daemon=True).start()
 
 
-def _free_of_cells(make: Callable[[], Any]) -> Any:
-    """Make a widget whose clicks are heard while a cell runs.
-
-    JupyterLab sends them to a thread of the kernel's own (a subshell). ipykernel 7.4 takes them to
-    the thread of the cell that last had the kernel tell the widget something, where they would
-    wait; a widget that no cell ever told anything goes by the front end's word.
-    Source: ipykernel 7.4.0, ``comm.BaseComm.publish_msg`` and ``kernelbase.Kernel.get_parent``.
-    """
-    from IPython import get_ipython
-
-    kernel = getattr(get_ipython(), "kernel", None)
-    parent = getattr(kernel, "_shell_parent", None)
-    if not isinstance(parent, contextvars.ContextVar):
-        return make()
-    context = contextvars.copy_context()
-    context.run(parent.set, {})
-    return context.run(make)
-
-
 def _button(word: str, does: str, act: Callable[[], None], look: str = "") -> Any:
     button = ipywidgets.Button(description=word, tooltip=does)
     button.on_click(lambda _: act())
     if look:
         button.add_class(look)
     return button
+
+
+def _said(text: str, wrong: bool) -> str:
+    kind, role = ("wrong", "alert") if wrong else ("can", "status")
+    return f'<div class="gemini-magic-{kind}" role="{role}">{escaped(text)}</div>'

@@ -57,10 +57,24 @@ class PanelModel:
     @property
     def cell(self) -> GeminiCell:
         """What would be asked: without the options that are of no use with who is asked."""
+        return self.asked()
+
+    def asked(self, again: Turn | None = None) -> GeminiCell:
+        """The same; of a turn its question with the settings of now."""
+        template, given = self.template, dict(self.given)
+        if again is not None:
+            template = again.cell.template
+            given = {name: value for name, value in given.items() if name not in MEDIA}
+            given |= {name: value for name, value in again.cell.options if name in MEDIA}
         barred = self.who.barred
         return GeminiCell.of(
-            self.template, {name: value for name, value in self.given.items() if name not in barred}
+            template, {name: value for name, value in given.items() if name not in barred}
         )
+
+    @property
+    def drafted(self) -> bool:
+        """Whether something stands in the prompt or goes with it."""
+        return bool(self.template.strip() or self.given.keys() & set(MEDIA))
 
     def put(self, name: str, text: str) -> str:
         """Take what was typed for an option; what is wrong with it, in one line, or nothing."""
@@ -125,7 +139,7 @@ class PanelModel:
         """The conversation as cells, what is being typed last; turns of a chat where there are
         several."""
         cells = [turn.cell for turn in self.turns.path if turn.counts]
-        if self.template.strip() or self.given.keys() & set(MEDIA) or not cells:
+        if self.drafted or not cells:
             cells.append(self.cell)
         if len(cells) > 1:
             cells = [GeminiCell.of(c.template, {**dict(c.options), "chat": self.chat})
@@ -138,27 +152,32 @@ class PanelModel:
     def running(self) -> bool:
         return self._running
 
-    def run(self, place: Place) -> GeminiCell:
+    def run(self, place: Place, again: Turn | None = None) -> GeminiCell:
         """Ask; returns at once, and the prompt is empty then. Raises ``GeminiMagicError``.
 
-        What is asked goes the way of all cells: through its text.
+        ``again`` asks that turn's question once more, beside it, and leaves the prompt alone. What
+        is asked goes the way of all cells: through its text.
         """
         with self._lock:
             if self._running:
                 raise UsageError("it still answers.", "Stop it, or wait.")
+            self._check_schema()
             if self.problems:
                 raise UsageError(next(iter(self.problems.values())))
             if self.look().problem:
                 raise UsageError(self.who.problem)
-            cell = GeminiCell.parse(self.cell.to_source())
+            cell = GeminiCell.parse(self.asked(again).to_source())
             if not cell.template.strip() and not set(MEDIA) & {name for name, _ in cell.options}:
                 raise UsageError("the prompt is empty; nothing was sent.")
             before = self.template, {name: self.given.get(name) for name in MEDIA}
+            if again is not None:
+                self.turns.edit(again)
             parent, history = self.turns.tip, self.turns.history()
             self._running, self._stopped, self._job = True, False, None
-            self.template = ""
-            for name in MEDIA:
-                self.given.pop(name, None)
+            if again is None:
+                self.template = ""
+                for name in MEDIA:
+                    self.given.pop(name, None)
 
         def ended(outcome: Outcome) -> None:
             turn = None
@@ -167,7 +186,12 @@ class PanelModel:
                 if outcome.question is not None and outcome.reply is not None:
                     turn = Turn(cell, outcome.question, outcome.reply, outcome.counts)
                     self.turns.add(turn, parent)
-                elif not self.template:  # so that it can be mended
+                elif again is not None:
+                    self.turns.forward()  # back to it
+                elif self.drafted:  # something else was typed meanwhile: *Edit* has it
+                    turn = Turn(cell, counts=False)
+                    self.turns.add(turn, parent)
+                else:  # so that it can be mended
                     self.template = before[0]
                     for name, value in before[1].items():
                         self.set(name, value)
@@ -186,6 +210,17 @@ class PanelModel:
             job.stop()
         return cell
 
+    def _check_schema(self) -> None:
+        """A type may have been made since its name was typed."""
+        schema = self.given.get("schema")
+        if "schema" in self.problems and isinstance(schema, str):
+            try:
+                self.desk.schema(schema)
+            except GeminiMagicError as error:
+                self.problems["schema"] = plainly(error)
+            else:
+                del self.problems["schema"]
+
     def stop(self) -> None:
         """Stop the run, if there is one; returns at once."""
         with self._lock:
@@ -196,9 +231,22 @@ class PanelModel:
     # --- the conversation ---
 
     def edit(self, turn: Turn) -> None:
-        """Take a turn's question back into the prompt; what is asked then is a branch beside it."""
+        """Take a turn's question back into the prompt; what is asked then is a branch beside it.
+
+        Raises ``UsageError`` where something stands there that would be lost.
+        """
         with self._lock:
+            if self.drafted and not any(self._holds(one) for one in self.turns):
+                raise UsageError(
+                    "the prompt holds something that was not asked yet.", "Run or empty it first."
+                )
             self.turns.edit(turn)
             self.template = turn.cell.template
             for name in MEDIA:
                 self.set(name, turn.cell.get(name))
+
+    def _holds(self, turn: Turn) -> bool:
+        """Whether the prompt is a turn's question, as *Edit* puts it there."""
+        return self.template == turn.cell.template and all(
+            self.given.get(name) == turn.cell.get(name) for name in MEDIA
+        )

@@ -26,8 +26,9 @@ _BUTTONS = (
 class Box:
     """One turn: what was asked, its buttons, and the place of its answer."""
 
-    def __init__(self, cell: GeminiCell) -> None:
-        self.place = Place()
+    def __init__(self, cell: GeminiCell, place: Place | None = None) -> None:
+        self.cell = cell
+        self.place = place or Place()
         self.words: list[str] = []
         self.buttons = ipywidgets.HBox()
         self.widget: Any = ipywidgets.VBox(
@@ -35,14 +36,27 @@ class Box:
         )
         self.widget.add_class("gemini-magic-turn")
 
+    def again(self) -> Box:
+        """Another one in its place, with the same answer; this one can be taken away."""
+        self.widget.children = [one for one in self.widget.children if one is not self.place.widget]
+        return Box(self.cell, self.place)
+
 
 class Talk:
-    """The turns on the path to the model's tip. ``do`` is told which button of a turn was used."""
+    """The turns on the path to the model's tip. ``do`` is told which button of a turn was used.
 
-    def __init__(self, model: PanelModel, do: Callable[[str, Turn | None], None]) -> None:
+    The answers of ``before``, of the same model, are taken over.
+    """
+
+    def __init__(
+        self, model: PanelModel, do: Callable[[str, Turn | None], None], before: Talk | None = None
+    ) -> None:
         self._model, self._do = model, do
         self._boxes: dict[Turn, Box] = {}
         self._pending: Box | None = None
+        if before is not None:
+            self._boxes = {turn: box.again() for turn, box in before._boxes.items()}
+            self._pending = before._pending and before._pending.again()
         self._forward = ipywidgets.Button(
             description="Show what followed", tooltip="show the turns that follow here again"
         )

@@ -12,17 +12,22 @@ from gemini_magic.types import Message, Reply
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Turn:
-    """A question and its answer. ``counts``: it is sent along with what is asked after it."""
+    """A question and its answer. ``counts``: it is sent along with what is asked after it.
+
+    A question that failed has neither message nor reply, and only waits to be mended.
+    """
 
     cell: GeminiCell
-    question: Message
-    reply: Reply
+    question: Message | None = None
+    reply: Reply | None = None
     counts: bool = True
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """What the service is told of it."""
-        return (self.question, *self.reply.exchanged) if self.counts else ()
+        if self.question is None or self.reply is None or not self.counts:
+            return ()
+        return (self.question, *self.reply.exchanged)
 
 
 class Turns:

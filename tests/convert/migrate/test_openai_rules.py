@@ -115,6 +115,13 @@ def test_embeddings_and_failures() -> None:
     assert "except openai.RateLimitError as e:\n    print(e.status_code)" in made
 
 
+def test_palm_stays_with_what_is_read_of_it() -> None:
+    text = OLD + "r = genai.generate_text(prompt='x')\nprint(r.result, r.candidates[0]['output'])\n"
+    made = migrate(text, Options(to="openai"))
+    assert made.text.endswith("print(r.result, r.candidates[0]['output'])\n")
+    assert any(place.verdict == "left" for place in made.places)
+
+
 @pytest.mark.parametrize("name", emitted.names())
 def test_each_function_comes_with_all_that_it_uses(name: str) -> None:
     lines, text = emitted.copied([name], {})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,11 +63,32 @@ def test_openais_images_api_makes_them(
     server = openai_server(Answer(pictures=(Picture(PNG),)), models=("imagen-3.0-generate-002",))
     monkeypatch.setenv("PROXY_KEY", server.key)
     made = migrate(PROGRAM, Options(server.url, to="openai", key_env="PROXY_KEY"))
-    exec(made.text, {"KEY": "k", "ENDPOINT": "http://127.0.0.1:9", "__name__": "x"})
+    assert [place.text.count("imagen-3.0-generate-002 has to be") for place in made.places] == [1]
+    names: dict[str, Any] = {"KEY": "k", "ENDPOINT": "http://127.0.0.1:9", "__name__": "x"}
+    exec(made.text, names)
     assert capsys.readouterr().out.startswith("0 (1, 1) image/png\n")
+    names["one"].image.save("kept.png")
+    assert Path("kept.png").read_bytes() == PNG and callable(names["one"].image.show)
     (asked,) = [request.json for request in server.requests if "/images/" in request.path]
     assert asked == {"model": "imagen-3.0-generate-002", "prompt": "A cat", "n": 2,
                      "size": "1536x1024", "response_format": "b64_json"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "address", [None, "https://generativelanguage.googleapis.com/v1beta/openai"]
+)
+def test_googles_openai_address_is_asked_for_a_model_that_it_has(address: str | None) -> None:
+    made = migrate(PROGRAM, Options(address, to="openai"))
+    assert 'MODEL = "gemini-3.1-flash-image"\n' in made.text and "type: ignore" not in made.text
+    (place,) = made.places
+    assert place.verdict == "assisted" and "has to be" not in place.text
+
+
+def test_a_class_of_the_programs_own_stays() -> None:
+    own = PROGRAM.replace("draw", "Picture")
+    made = migrate(own, Options(to="openai")).text
+    assert "class openai_Picture:" in made and "[openai_Picture(base64" in made
+    assert "def Picture(prompt)" in made
 
 
 @pytest.mark.parametrize("to", ["google-genai", "openai"])

@@ -268,8 +268,58 @@ def test_functions_that_a_cell_cannot_take_are_told(tool: str) -> None:
     assert all(cell.get("tools") is None for cell in prompts(made))
 
 
+CLIENT = "from google import genai\nclient = genai.Client()\n"
+CALL = "client.models.generate_content(model='m', contents='x', config={'tools': [tool]})\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "value"),
+    [
+        ("A, (B, *C) = 1, (2, 3)\ndef tool(): return A + B + len(C)\n", 4),
+        ("try:\n    import gone_for_good as m\nexcept ImportError:\n    m = None\n"
+         "def tool(): return m is None\n", True),
+        ("import os\nif os.sep:\n    A = 5\nelse:\n    A = 6\ndef tool(): return A\n", 5),
+        ("import contextlib\nwith contextlib.nullcontext(7) as A: pass\n"
+         "def tool(): return A\n", 7),
+        ("A = 1\nA += 1\ndef tool(): return A\n", 2),
+        ("def tool():\n    global A\n    A = 3\n    return A\nA = 0\n", 3),
+        ("def tool(a=1, *b, **c): return [a + d for d in (1, 2) if (e := d)][e - 1]\n", 3),
+        ("def tool():\n    match [1, 2]:\n        case [a, *b]: return a + len(b)\n", 2),
+        ("A = '\x0c\u2028\x1c\x85'\ndef tool(): return len(A)\n", 4),
+        ("A = 1\rdef tool():\r\n    return A\r", 1),
+    ],
+)  # fmt: skip
+def test_a_tool_has_all_that_it_uses(code: str, value: Any) -> None:
+    made = read(CLIENT + code + CALL)
+    (cell,) = prompts(made)
+    assert cell.get("tools") == ("tool",)
+    names: dict[str, Any] = {}
+    for source in (cell["source"] for cell in made.notebook["cells"][2:]
+                   if not cell["source"].startswith("%%gemini")):  # fmt: skip
+        exec(source, names)
+    assert names["tool"]() == value
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def tool(): return gone\n",
+        "from mine import *\ndef tool(): return gone()\n",
+        "def other(): return gone\ndef tool(): return other()\n",
+        "def start():\n    global A\n    A = 1\ndef tool(): return A\n",
+        "class Tool:\n    A = 1\ndef tool(): return A\n",
+        "try:\n    import google.generativeai as old\nexcept ImportError:\n    old = None\n"
+        "def tool(): return old\n",
+    ],
+)
+def test_a_tool_that_would_fail_is_told(code: str) -> None:
+    made = read(CLIENT + code + CALL)
+    (cell,) = prompts(made)
+    assert cell.get("tools") is None and "left-out" in kinds(made)
+
+
 def test_many_definitions_take_no_time() -> None:
-    lines = [f"def f{number}(): return f{number + 1}()" for number in range(800)]
+    lines = [f"def f{number}(): return f{number + 1}()" for number in range(800)] + ["f800 = int"]
     lines += [f"client.models.generate_content(model='m', contents='x', config={{'tools': [f{n}]}})"
               for n in (0, 400) * 200]  # fmt: skip
     began = time.process_time()

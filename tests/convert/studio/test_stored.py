@@ -29,7 +29,11 @@ def conversations(made: Any) -> dict[str, list[stored.Stored]]:
     lines = [line for cell in made.notebook["cells"] for line in cell["source"].split("\n")
              if line.startswith("%gemini chat load ")]  # fmt: skip
     (line,) = lines
-    return stored.read(Path(line.removeprefix("%gemini chat load ")))
+    return stored.read(Path(line.removeprefix("%gemini chat load ")), refused)
+
+
+def refused(name: str) -> None:
+    raise AssertionError(f"{name} is missing")
 
 
 def test_questions_answers_and_places() -> None:
@@ -115,7 +119,7 @@ BAD: dict[str, Any] = {
     "odd parts": {"format": 1, "chats": {"x": [{"cell": "a", "template": "", "asked": [{}]}]}},
     "newer": {"format": 2, "chats": {}},
     **{f"names {name}": {"format": 1, "chats": {"x": [{"cell": "a", "template": "", "asked": [
-        {"file": name}]}]}} for name in ("../secret", "/etc/passwd", "a\\b", "..", "gone", "", 3,
+        {"file": name}]}]}} for name in ("../secret", "/etc/passwd", "a\\b", "..", ".", "", 3,
                                          "link")},
 }  # fmt: skip
 
@@ -131,7 +135,7 @@ def test_what_is_no_such_file_is_refused(name: str) -> None:
     path = folder / "x.json"
     path.write_text(data if isinstance(data, str) else json.dumps(data), "utf-8")
     with pytest.raises(GeminiMagicError) as caught:
-        stored.read(path)
+        stored.read(path, refused)
     assert "hunter2" not in str(caught.value)
 
 
@@ -139,9 +143,9 @@ def test_too_large_a_file_and_none_at_all() -> None:
     with Path("x.json").open("wb") as file:
         file.truncate(100_000_000)
     with pytest.raises(GeminiMagicError, match="no conversation"):
-        stored.read(Path("x.json"))
+        stored.read(Path("x.json"), refused)
     with pytest.raises(GeminiMagicError, match="cannot read"):
-        stored.read(Path("y.json"))
+        stored.read(Path("y.json"), refused)
 
 
 # --- in a kernel ---
@@ -208,6 +212,13 @@ def test_a_chat_that_cannot_be_loaded_is_told(shared_kernel: Any) -> None:
     kernel.run("%load_ext gemini_magic")
     done = kernel.run("%gemini chat load media/gone.json")
     assert done.status == "ok" and "chats begin anew" in done.text
+    row = {"cell": "a", "template": "", "asked": [{"file": "gone.png"}, {"text": "q"}],
+           "answered": [{"text": "a"}, {"file": "gone.png"}, {"file": "lost.png"}]}  # fmt: skip
+    Path("part.json").write_text(json.dumps({"format": 1, "chats": {"x": [row]}}), "utf-8")
+    done = kernel.run("%gemini chat load part.json")
+    assert done.status == "ok" and "chat x: 1 stored turn" in done.text
+    assert done.text.count("gone.png") == 1 and "cannot read gone.png, lost.png:" in done.text
+    assert "[gone.png is not here]" in kernel.run("%gemini chat show x").text
     Path("x.json").write_text("{}", "utf-8")
     done = kernel.run("%gemini chat load x.json")
     assert done.status == "error" and "no conversation" in done.error and len(done.traceback) <= 3

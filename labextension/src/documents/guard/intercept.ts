@@ -5,14 +5,17 @@ import type { CommandRegistry } from '@lumino/commands';
 /** What users save with: menu, toolbar, shortcut and palette all come to these. */
 const SAVES = ['docmanager:save', 'docmanager:save-as', 'docmanager:save-all'];
 
+/** Whether a command runs, or what is done in its place. */
+export type Goes = boolean | (() => Promise<unknown>);
+
 /**
  * Let `before(command)` have a say. It returns null where the command runs at once, as if nothing
- * had been put before it, else a promise of whether it runs. A failure of it is logged, and the
+ * had been put before it, else a promise of how it goes on. A failure of it is logged, and the
  * command runs.
  */
 export function intercept(
   commands: CommandRegistry,
-  before: (command: string) => Promise<boolean> | null
+  before: (command: string) => Promise<Goes> | null
 ): void {
   const execute = commands.execute.bind(commands);
   const failed = (error: unknown): true => {
@@ -20,7 +23,7 @@ export function intercept(
     return true;
   };
   commands.execute = (id, args) => {
-    let wait: Promise<boolean> | null = null;
+    let wait: Promise<Goes> | null = null;
     try {
       wait = SAVES.includes(id) ? before(id) : null;
     } catch (error) {
@@ -28,8 +31,11 @@ export function intercept(
     }
     return wait === null
       ? execute(id, args)
-      : wait
-          .catch(failed)
-          .then(goes => (goes ? (execute(id, args) as Promise<unknown>) : undefined));
+      : wait.catch(failed).then((goes): Promise<unknown> | undefined => {
+          if (typeof goes === 'function') {
+            return goes();
+          }
+          return goes ? (execute(id, args) as Promise<unknown>) : undefined;
+        });
   };
 }

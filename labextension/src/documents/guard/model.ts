@@ -32,10 +32,14 @@ export interface IGuardFace {
   problem: (message: string | null) => Promise<void>;
 }
 
+/** Milliseconds in which the server has to say whether a notebook holds keys, where it is saved. */
+const PATIENCE = 5_000;
+
 export class Guard {
   constructor(
     private readonly ask: Ask,
-    private readonly face: IGuardFace
+    private readonly face: IGuardFace,
+    private readonly patience = PATIENCE
   ) {}
 
   /** The keys in a notebook. Raises where the server cannot tell. */
@@ -54,11 +58,24 @@ export class Guard {
   }
 
   /**
-   * Ask for each key that was not accepted; whether it may be saved then. A notebook is asked for
-   * once at a time: who asks meanwhile gets the same answer. Where the server cannot tell, it may
-   * be saved.
+   * Whether a notebook may be saved, after `review`. Where the server cannot tell, or not soon, it
+   * may.
    */
-  pass(of: IGuarded): Promise<boolean> {
+  async pass(of: IGuarded): Promise<boolean> {
+    try {
+      return await this.review(of);
+    } catch (error) {
+      console.warn(`gemini_magic: ${of.name} was not looked through for keys.`, told(error));
+      return true;
+    }
+  }
+
+  /**
+   * Ask for each key that was not accepted; false if the user left the question. A notebook is
+   * asked for once at a time: who asks meanwhile gets the same answer. Raises where the server
+   * cannot tell, or not soon.
+   */
+  review(of: IGuarded): Promise<boolean> {
     const pending = this._pending.get(of);
     if (pending !== undefined) {
       return pending;
@@ -69,13 +86,7 @@ export class Guard {
   }
 
   private async askFor(of: IGuarded): Promise<boolean> {
-    let keys: IKey[];
-    try {
-      keys = await this.keysIn(of.content());
-    } catch (error) {
-      console.warn(`gemini_magic: ${of.name} was not looked through for keys.`, told(error));
-      return true;
-    }
+    const keys = await soon(this.keysIn(of.content()), this.patience);
     for (const key of keys) {
       while (!of.accepted.has(key.id)) {
         const answer = await this.face.question(key, of);
@@ -116,4 +127,16 @@ export class Guard {
   }
 
   private readonly _pending = new Map<IGuarded, Promise<boolean>>();
+}
+
+/** A promise that is rejected if it is not kept in so many milliseconds. */
+function soon<T>(promise: Promise<T>, patience: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Error(`Jupyter's server has not answered for ${patience / 1_000} s.`));
+    }, patience);
+    promise.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+    });
+  });
 }

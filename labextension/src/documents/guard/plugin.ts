@@ -3,6 +3,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, Notification, showErrorMessage } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { INotebookTracker, type INotebookModel, type NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -10,6 +11,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { DisposableSet } from '@lumino/disposable';
 import { ask } from '../../request';
 import type { INotebook } from '../notebook';
+import { told } from '../problem';
 import { documentSettings } from '../settings';
 import { apply } from './apply';
 import { KeyBadge } from './badge';
@@ -17,6 +19,7 @@ import { intercept } from './intercept';
 import { Guard, type IGuarded, type IKey } from './model';
 import { mayHoldKey } from './patterns';
 import { ask as question } from './question';
+import { guardSaves, saveAndKeep } from './saves';
 import { SaveWatch } from './watch';
 
 const CHECK = 'gemini-magic:check-keys';
@@ -28,10 +31,11 @@ export const guarding: JupyterFrontEndPlugin<void> = {
   description: 'Keeps keys out of saved notebooks.',
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [ITranslator, ISettingRegistry, ICommandPalette],
+  optional: [IDocumentManager, ITranslator, ISettingRegistry, ICommandPalette],
   activate: (
     app: JupyterFrontEnd,
     notebooks: INotebookTracker,
+    documents: IDocumentManager | null,
     translator: ITranslator | null,
     registry: ISettingRegistry | null,
     palette: ICommandPalette | null
@@ -64,31 +68,28 @@ export const guarding: JupyterFrontEndPlugin<void> = {
       return of;
     };
 
-    /** The notebooks that a command saves. */
-    const saved = (command: string): NotebookPanel[] =>
-      command === 'docmanager:save-all'
-        ? notebooks.filter(panel => panel.context.model.dirty)
-        : notebooks.filter(panel => panel === app.shell.currentWidget);
-
-    intercept(commands, command => {
-      if (!settings().guard) {
-        return null;
-      }
-      const suspects = saved(command)
-        .filter(panel => panel.context.isReady)
-        .map(panel => guarded(panel.context))
-        .filter(of => mayHoldKey(of.content()));
-      return suspects.length === 0 ? null : passAll(suspects);
-    });
-
-    const passAll = async (all: IGuarded[]): Promise<boolean> => {
-      for (const of of all) {
-        if (!(await guard.pass(of))) {
-          return false;
+    const before = guardSaves<Context>(
+      {
+        current: () => notebooks.find(panel => panel === app.shell.currentWidget)?.context,
+        show: context => {
+          const panel = notebooks.find(one => one.context === context);
+          if (panel !== undefined) {
+            app.shell.activateById(panel.id);
+          }
+        },
+        dirty: () =>
+          notebooks.filter(panel => panel.context.model.dirty).map(panel => panel.context),
+        all: () => {
+          const open = [...app.shell.widgets('main')].flatMap(
+            one => documents?.contextForWidget(one) ?? []
+          );
+          return [...new Set(open)].filter(one => one.contentsModel?.writable === true);
         }
-      }
-      return true;
-    };
+      },
+      context => context.isReady && mayHoldKey(guarded(context).content()),
+      context => guard.pass(guarded(context))
+    );
+    intercept(commands, command => (settings().guard ? before(command) : null));
 
     /** Look at all keys of a notebook once more, and save it if one was taken out. */
     const check = async (context: Context): Promise<void> => {
@@ -99,9 +100,17 @@ export const guarding: JupyterFrontEndPlugin<void> = {
       const of = guarded(context);
       const [before, had] = [of.content(), [...of.accepted]];
       of.accepted.clear();
-      if (await guard.pass(of)) {
+      let passed: boolean;
+      try {
+        passed = await guard.review(of);
+      } catch (error) {
+        had.forEach(id => of.accepted.add(id));
+        Notification.error(told(error));
+        return;
+      }
+      if (passed) {
         if (JSON.stringify(of.content()) !== JSON.stringify(before)) {
-          await context.save();
+          await saveAndKeep(context);
         } else if (of.accepted.size === 0) {
           Notification.info(trans.__('No key was found in “%1”.', of.name), { autoClose: 4000 });
         }
@@ -160,7 +169,9 @@ export const guarding: JupyterFrontEndPlugin<void> = {
           of: guarded(context),
           enabled: () => settings().guard,
           found: keys => {
-            badge.count = keys.length;
+            if (!badge.isDisposed) {
+              badge.count = keys.length;
+            }
             tell(keys, context);
           }
         });

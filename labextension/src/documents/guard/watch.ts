@@ -3,6 +3,7 @@
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { INotebookModel } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
+import type { INotebook } from '../notebook';
 import { told } from '../problem';
 import type { Guard, IGuarded, IKey } from './model';
 import { mayHoldKey, slim } from './patterns';
@@ -11,7 +12,7 @@ interface IWatchOptions {
   guard: Guard;
   of: IGuarded;
   enabled: () => boolean;
-  /** What was found in what was saved. */
+  /** What was found in what was saved; the notebook may be closed by then. */
   found: (keys: IKey[]) => void;
   /** How long after a save it looks, in milliseconds. */
   delay?: number;
@@ -33,13 +34,17 @@ export class SaveWatch implements IDisposable {
   }
 
   dispose(): void {
+    if (this._disposed) {
+      return;
+    }
     this._disposed = true;
-    clearTimeout(this._timer);
     this.context.saveState.disconnect(this.saved);
+    void this.look(); // at what was saved when it was closed
   }
 
   private readonly saved = (_: unknown, state: DocumentRegistry.SaveState): void => {
     if (state === 'completed' && this.options.enabled()) {
+      this._content = this.options.of.content();
       clearTimeout(this._timer);
       this._timer = setTimeout(() => void this.look(), this.options.delay ?? 300);
     }
@@ -47,18 +52,22 @@ export class SaveWatch implements IDisposable {
 
   private async look(): Promise<void> {
     const { guard, of, found } = this.options;
+    const content = this._content;
+    this._content = null;
+    clearTimeout(this._timer);
+    if (content === null) {
+      return;
+    }
     try {
-      const content = of.content();
       const looks = mayHoldKey(content) || JSON.stringify(slim(content)).length < LONG;
-      const keys = looks ? await guard.keysIn(content) : [];
-      if (!this._disposed) {
-        found(keys);
-      }
+      found(looks ? await guard.keysIn(content) : []);
     } catch (error) {
       console.warn(`gemini_magic: ${of.name} was not looked through for keys.`, told(error));
     }
   }
 
   private _disposed = false;
+  /** What was saved, until it is looked through. */
+  private _content: INotebook | null = null;
   private _timer: ReturnType<typeof setTimeout> | undefined;
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gemini_magic.errors import GeminiMagicError, UsageError
@@ -16,10 +17,16 @@ HELP = "bring programs and notebooks of google-generativeai to google-genai, or 
 
 
 class Face(NamedTuple):
-    """How a face takes part: ``say`` tells a line to people, ``write`` gives what was asked for."""
+    """How a face takes part: ``say`` tells a line to people, ``write`` gives what was asked for.
+
+    ``key_names`` are the environment's variables that hold keys. ``after`` is given the files that
+    change, also where others cannot be migrated.
+    """
 
     say: Callable[[str], object]
     write: Callable[[str], object]
+    key_names: Set[str] = frozenset()
+    after: Callable[[list[Path]], object] = lambda _: None
 
 
 def add_words(parser: argparse.ArgumentParser, *, path_needed: bool = True) -> None:
@@ -51,27 +58,22 @@ def run(arguments: argparse.Namespace, face: Face) -> bool:
     _check_address(arguments.base_url)
     _check_variable(arguments.key_env, arguments.to)
     paths = files.find(arguments.paths)
-    options = Options(
-        arguments.base_url, files.project(paths), to=arguments.to, key_env=arguments.key_env
-    )
+    options = Options(arguments.base_url, files.project(paths), to=arguments.to,
+                      key_env=arguments.key_env, key_names=face.key_names)  # fmt: skip
     options = options._replace(scripts=files.scripts(paths, options))
     found = [files.migrate(path, options) for path in paths]
-    failures = [file.error for file in found if file.error is not None]
     if arguments.write:
-        for file in found:
-            if file.changed:
-                try:
-                    files.write(file)
-                except GeminiMagicError as error:
-                    failures.append(error)
+        found = [_written(file) for file in found]
     shown = not (arguments.write or arguments.check)
     if arguments.report == "json":
-        rows = [_row(file, _diff(file) if shown else None) for file in found]
+        rows = [_row(file, _diff(file, face.key_names) if shown else None) for file in found]
         face.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
     else:
         if shown:
-            face.write("".join(map(_diff, found)))
+            face.write("".join(_diff(file, face.key_names) for file in found))
         _tell(found, face, written=arguments.write)
+    face.after([file.path for file in found if file.changed])
+    failures = [file.error for file in found if file.error is not None]
     if failures:
         for earlier in failures[:-1]:
             face.say("\n".join(earlier.lines()))
@@ -93,11 +95,24 @@ def _check_variable(name: str | None, to: str) -> None:
         raise UsageError(f"{name} is no name of a variable.", "--key-env OPENAI_API_KEY")
 
 
-def _diff(file: File) -> str:
+def _written(file: File) -> File:
+    """The file when it is written; with an error, and no change, where it cannot be."""
+    from gemini_magic.convert.migrate import files
+
+    if not file.changed:
+        return file
+    try:
+        files.write(file)
+    except GeminiMagicError as error:
+        return files.File(file.path, error=error)
+    return file
+
+
+def _diff(file: File, key_names: Set[str]) -> str:
     from gemini_magic.convert.migrate import files
     from gemini_magic.convert.studio.redacted import text_without_keys
 
-    return text_without_keys(files.diff(file), frozenset(), {})
+    return text_without_keys(files.diff(file), key_names, {})
 
 
 def _row(file: File, diff: str | None) -> dict[str, Any]:

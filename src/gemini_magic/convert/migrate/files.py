@@ -20,6 +20,7 @@ from gemini_magic.convert.migrate.javascript.project import Projects
 from gemini_magic.convert.migrate.job import Options
 from gemini_magic.convert.migrate.project import Project
 from gemini_magic.convert.migrate.report import Place
+from gemini_magic.convert.secrets import keys_given, without_values
 from gemini_magic.errors import GeminiMagicError, UsageError
 
 SUFFIXES = (".py", ".ipynb")
@@ -173,19 +174,29 @@ def write(file: File) -> None:
 
 
 def diff(file: File) -> str:
-    """The changes as a unified diff; a notebook's by cell."""
+    """The changes as a unified diff; a notebook's by cell. Literal keys are names in brackets."""
     if not file.changed:
         return ""
+    both = [*_texts(file)]
+    shown = "".join(_diff(old, new, label) for label, old, new in both)
+    keys = {text[key.start : key.end]: key.name for _, *pair in both for text in pair
+            for key in keys_given(text)}  # fmt: skip
+    return without_values(shown, keys)
+
+
+def _texts(file: File) -> Iterator[tuple[str, str, str]]:
+    """What people read of it: a label, the old text and the new one, for each cell or entry."""
     if file.path.suffix == ".ipynb":
         olds, news = (notebook.cells_of(data.decode("utf-8-sig")) for data in (file.old, file.new))
-        return "".join(
-            _diff(old, new, f"{file.path}[{name}]")
-            for (name, old), (_, new) in zip(olds, news, strict=True)
-        )
-    if file.path.suffix == archive.SUFFIX:
-        return archive.diff(file.old, file.new, file.path, _diff)
-    (old, _), (new, _) = (_decoded(data, file.path) for data in (file.old, file.new))
-    return _diff(old, new, str(file.path))
+        for (name, old), (_, new) in zip(olds, news, strict=True):
+            yield f"{file.path}[{name}]", old, new
+    elif file.path.suffix == archive.SUFFIX:
+        after = archive.texts(file.new, file.path.name)
+        for name, old in archive.texts(file.old, file.path.name).items():
+            yield f"{file.path}[{name}]", old, after[name]
+    else:
+        (old, _), (new, _) = (_decoded(data, file.path) for data in (file.old, file.new))
+        yield str(file.path), old, new
 
 
 def _diff(old: str, new: str, label: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -27,7 +27,7 @@ class Options(NamedTuple):
 
     ``to`` is the SDK to use, "google-genai" or "openai"; ``key_env`` the variable with its key.
     ``project`` are the other files of the run, ``path`` is this one's; ``scripts`` are those of
-    JavaScript.
+    JavaScript. ``key_names`` are the environment's variables that hold keys.
     """
 
     base_url: str | None = None
@@ -36,6 +36,7 @@ class Options(NamedTuple):
     to: str = "google-genai"
     key_env: str | None = None
     scripts: Projects | None = None
+    key_names: Set[str] = frozenset()
 
     def neighbours(self, tree: ast.Module) -> Neighbours:
         """What this file knows of the others."""
@@ -58,6 +59,7 @@ class Job:
         self.marks: dict[int, list[str]] = {}
         self.travelling = False  # see models
         self.wrapped: set[ast.AST] = set()
+        self.renamed: set[ast.AST] = set()  # names of models that another one took the place of
         self.uses_types = False
         self.uses_errors = False
         self._attributes = {node.attr for node in self.each(ast.Attribute)}

@@ -14,20 +14,22 @@ Tag = Literal["symbol", "model", "chat", "answer", "stream", "file", "files", "e
 
 
 class Kind(NamedTuple):
-    """``name`` is a symbol's dotted name, an embedding's shape ("one", "many" or ""), or the tag of
-    what another file's function returns."""
+    """``name`` is a symbol's dotted name, an embedding's shape ("one", "many" or ""), the tag of
+    what another file's function returns, or what an answer is ("chunk", "palm")."""
 
     tag: Tag
     name: str = ""
 
 
 TEXT = Kind("text")
+#: What PaLM's ``generate_text`` gives.
+PALM = Kind("answer", "palm")
 RETURNS: dict[str, Tag] = {
     "GenerativeModel": "model", "GenerativeModel.from_cached_content": "model",
     "caching.CachedContent.create": "cache", "caching.CachedContent.get": "cache",
     "caching.CachedContent.list": "caches",
     "ChatSession": "chat", "upload_file": "file", "get_file": "file", "list_files": "files",
-    "generate_text": "answer", "list_models": "models",
+    "list_models": "models",
     "GenerationConfig": "settings", "protos.GenerationConfig": "settings",
     "types.FunctionDeclaration": "declaration", "protos.FunctionDeclaration": "declaration",
     "types.Tool": "tool", "protos.Tool": "tool", "protos.Part": "part",

@@ -10,6 +10,7 @@ from gemini_magic.convert.migrate import old_sdk
 from gemini_magic.convert.migrate.kind import (
     ANNOTATED,
     ITEMS,
+    PALM,
     RETURNS,
     TEXT,
     TEXT_METHODS,
@@ -258,6 +259,8 @@ class Kinds:
             if name in ("embed_content", "embed_content_async"):
                 return Kind("embedding", self.shape(given(node, "content", 1)))
             tag = RETURNS.get(name)
+            if name == "generate_text":
+                return PALM
             return None if tag is None else Kind(tag)
         if isinstance(node.func, ast.Attribute):
             found = self._method(node, node.func) or self._elsewhere(node)

@@ -62,8 +62,13 @@ def rewrite(job: Job) -> None:
         arguments.rewrite(job, call, lead=[asker])
         changed = True
         if job.options.to == "openai":
-            job.assisted(call, WORD, "the images API makes these pictures; of the config it knows "
-                         "their number and shape")  # fmt: skip
+            said = "the images API makes these pictures; of the config it knows their number and "
+            said += "shape"
+            if job.options.base_url in (None, GOOGLE, GOOGLE.rstrip("/")):
+                _model(job, call)
+            else:
+                said += f"; {_asked(job, call)} has to be a model that {job.options.base_url} has"
+            job.assisted(call, WORD, said)
             continue
         _model(job, call)
         job.assisted(call, WORD, "a Gemini model makes these pictures, with one request for each; "
@@ -74,9 +79,7 @@ def rewrite(job: Job) -> None:
 
 def _model(job: Job, call: ast.Call) -> None:
     """A model of Imagen's becomes one of Gemini's, where its name stands in the program."""
-    given = next((one.value for one in call.keywords if one.arg == "model"), None)
-    names = [] if given is None else job.kinds.values(given)
-    for node in names:
+    for node in _names(job, call):
         known = isinstance(node, ast.Constant) and isinstance(node.value, str)
         if known and "imagen" in node.value:  # type: ignore[attr-defined]
             job.replace(node, json.dumps(successor(bare(node.value)) or _MODEL))  # type: ignore[attr-defined]
@@ -84,12 +87,25 @@ def _model(job: Job, call: ast.Call) -> None:
             job.assisted(call, WORD, f"its model has to be one such as {_MODEL}")
 
 
+def _names(job: Job, call: ast.Call) -> list[ast.expr]:
+    """What its model may be."""
+    given = next((one.value for one in call.keywords if one.arg == "model"), None)
+    return [] if given is None else job.kinds.values(given)
+
+
+def _asked(job: Job, call: ast.Call) -> str:
+    """The models that it asks, in words."""
+    names = [ast.literal_eval(one) for one in _names(job, call) if isinstance(one, ast.Constant)]
+    return " or ".join(dict.fromkeys(map(str, names))) or "what is asked here"
+
+
 def _add(job: Job, name: str, client: str) -> None:
     """The function, below the imports, and the client of another service."""
     newline = job.source.newline
     lines: list[str] = []
     if job.options.to == "openai":
-        lines, text = emitted.copied([WORD], {WORD: name})
+        called = {one: job.free(one, f"openai_{one}") for one in emitted.names()} | {WORD: name}
+        lines, text = emitted.copied([WORD], called)
         made = [f"base_url={json.dumps(job.options.base_url or GOOGLE)}"]
         if (variable := job.options.key_env) or not job.options.base_url:
             lines.append("import os")

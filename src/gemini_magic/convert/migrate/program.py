@@ -22,10 +22,9 @@ from gemini_magic.convert.migrate import (
 )
 from gemini_magic.convert.migrate.job import Job, Options
 from gemini_magic.convert.migrate.models import Models
-from gemini_magic.convert.migrate.report import Migrated, Place
+from gemini_magic.convert.migrate.report import Migrated, Place, keys_told
 from gemini_magic.convert.migrate.source import Source
 from gemini_magic.convert.migrate.to_openai import rewrite as to_openai
-from gemini_magic.convert.secrets import keys_in
 from gemini_magic.errors import GeminiMagicError
 
 #: Models of the Vertex AI SDK.
@@ -51,7 +50,8 @@ def migrate(text: str, options: Options = Options()) -> Migrated:  # noqa: B008
     told = [*_hidden(job), *_elsewhere(job)]
     if not imports.uses_old(job) and not job.neighbours.asks:
         pictures.rewrite(job)
-        return _made(job, told)
+        keys = keys_told(text, options.key_names) if _is_changed(job) else []
+        return _made(job, [*told, *keys])
     if imports.star(job):
         return Migrated(text, tuple(job.places))
     imports.name_modules(job)
@@ -152,14 +152,10 @@ def _noted(job: Job) -> list[Place]:
     found = []
     for node in job.each(ast.Constant):
         name = bare(node.value) if isinstance(node.value, str) and len(node.value) < 100 else ""
-        if (newer := successor(name)) is not None:
+        if node not in job.renamed and (newer := successor(name)) is not None:
             found.append(Place(node.lineno, "done", "model-name", f"{name} is retired, and is "
                                f"asked all the same; today's is {newer}"))  # fmt: skip
-    for key in keys_in(job.source.text):
-        found.append(Place(key.line, "done", "key", f"a key stands here: put it into the "
-                           f"environment as {key.name}, and make a new one where others could "
-                           "read it"))  # fmt: skip
-    return list(dict.fromkeys(found))
+    return [*dict.fromkeys(found), *keys_told(job.source.text, job.options.key_names)]
 
 
 def _ordered(places: list[Place]) -> list[Place]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any, Literal, NamedTuple
+
+from gemini_magic.convert.secrets import keys_given, keys_in
 
 #: Code was changed and means the same; was changed and needs a look; or was not changed.
 Verdict = Literal["done", "assisted", "left"]
@@ -22,6 +25,19 @@ class Place(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         return {name: value for name, value in self._asdict().items() if value != ""}
+
+
+def keys_told(text: str, names: Set[str]) -> list[Place]:
+    """A note for each line of a program with a key; ``names`` are variables that hold keys here."""
+    known = keys_in(text, names)
+    given = [one for one in keys_given(text)
+             if not any(one.start < key.end and key.start < one.end for key in known)]  # fmt: skip
+    found = {(key.line, key.name) for key in (*known, *given)}
+    return [
+        Place(line, "done", "key", f"a key stands here: put it into the environment as {name}, and "
+              "make a new one where others could read it")
+        for line, name in sorted(found)
+    ]  # fmt: skip
 
 
 class Migrated(NamedTuple):

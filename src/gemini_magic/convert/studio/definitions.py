@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+import re
+import symtable
+import warnings
 from typing import NamedTuple
 
 #: Statements with these would ask when they run, or change something elsewhere.
@@ -25,8 +27,9 @@ class Definitions:
     """What stands at the top of a program, by the names that it binds."""
 
     def __init__(self, tree: ast.Module, source: str) -> None:
-        self._lines = source.removeprefix("\ufeff").splitlines()
-        self._by_name: dict[str, ast.stmt] = {}
+        self._lines = re.split(r"\r\n|\r|\n", source.removeprefix("\ufeff"))
+        self._uses: dict[ast.stmt, set[str]] = {}
+        self._by_name: dict[str, list[ast.stmt]] = {}
         self._known: dict[str, Named | None] = {}
         self._future = [
             one
@@ -34,8 +37,10 @@ class Definitions:
             if isinstance(one, ast.ImportFrom) and one.module == "__future__"
         ]
         for statement in tree.body:
-            for name in _bound(statement):
-                self._by_name[name] = statement
+            if statement not in self._future:
+                bound, self._uses[statement] = _names(self._text(statement))
+                for name in bound:
+                    self._by_name.setdefault(name, []).append(statement)
 
     def named(self, expression: str) -> Named | None:
         """The expression, if what stands at the program's top is all that it needs."""
@@ -44,24 +49,25 @@ class Definitions:
         return self._known[expression]
 
     def _found(self, expression: str) -> Named | None:
-        try:
-            tree = ast.parse(expression, mode="eval")
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-        names = set(_used(tree))
-        own = names & self._by_name.keys()
-        if not own or any(name not in own and not hasattr(builtins, name) for name in names):
+        names = _names(expression)[1]
+        if not names & self._by_name.keys():
             return None
         found: dict[ast.stmt, None] = dict.fromkeys(self._future)
-        waiting = sorted(own)
+        waiting, seen = sorted(names), set[str]()
         while waiting:
-            statement = self._by_name[waiting.pop()]
-            if statement in found:
+            name = waiting.pop()
+            if name in seen:
                 continue
-            if _asks(statement):
-                return None
-            found[statement] = None
-            waiting += {*_used(statement)} & self._by_name.keys()
+            seen.add(name)
+            if name not in self._by_name and not hasattr(builtins, name):
+                return None  # nobody knows where it comes from: its cell would fail
+            for statement in self._by_name.get(name, ()):
+                if statement in found:
+                    continue
+                if _asks(statement):
+                    return None
+                found[statement] = None
+                waiting += self._uses[statement]
         ordered = sorted(found, key=lambda one: one.lineno)
         return Named(expression, tuple(map(self._text, ordered)))
 
@@ -72,28 +78,31 @@ class Definitions:
         return "\n".join(self._lines[first - 1 : statement.end_lineno])
 
 
-def _bound(statement: ast.stmt) -> Iterator[str]:
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield statement.name
-    elif isinstance(statement, ast.Import | ast.ImportFrom):
-        if getattr(statement, "module", "") != "__future__":
-            for alias in statement.names:
-                yield alias.asname or alias.name.partition(".")[0]
-    elif isinstance(statement, ast.Assign | ast.AnnAssign):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        for target in targets:
-            if isinstance(target, ast.Name):
-                yield target.id
+def _names(text: str) -> tuple[set[str], set[str]]:
+    """What code binds at its top, also in ``try``, ``if`` and ``with``, and what it uses of there.
 
-
-def _used(node: ast.AST) -> Iterator[str]:
-    return (one.id for one in ast.walk(node) if isinstance(one, ast.Name))
+    Nothing where it is no code.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the code's own
+            top = symtable.symtable(text, "code", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set(), set()
+    bound = {one.get_name() for one in top.get_symbols() if one.is_assigned() or one.is_imported()}
+    used = {one.get_name() for one in top.get_symbols() if one.is_referenced()}
+    waiting = top.get_children()
+    while waiting:
+        inner = waiting.pop()
+        used |= {one.get_name() for one in inner.get_symbols() if one.is_global()}
+        waiting += inner.get_children()
+    return bound, {name for name in used if name.isidentifier()}
 
 
 def _asks(statement: ast.stmt) -> bool:
     """Whether it would ask, or needs the old SDK, which is gone."""
-    if isinstance(statement, ast.Import | ast.ImportFrom):
-        return "generativeai" in ast.unparse(statement)
     return any(
-        isinstance(one, ast.Attribute) and one.attr in _ASKING for one in ast.walk(statement)
+        (isinstance(one, ast.Attribute) and one.attr in _ASKING)
+        or (isinstance(one, ast.Import | ast.ImportFrom) and "generativeai" in ast.unparse(one))
+        for one in ast.walk(statement)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +14,8 @@ from gemini_magic.convert.studio import values
 from gemini_magic.convert.studio.documents import LARGEST
 from gemini_magic.convert.studio.kept import LONG, Files
 from gemini_magic.convert.studio.pieces import Address, Media, Missing, Piece, Slot, Text, Turn
-from gemini_magic.errors import GeminiMagicError
-from gemini_magic.parts_file import part_of_file
+from gemini_magic.errors import GeminiMagicError, PlaceholderError
+from gemini_magic.parts_file import part_of_file, printable
 from gemini_magic.parts_given import YOUTUBE
 from gemini_magic.types import STOP, Message, Part, Reply, Target, digest
 
@@ -108,8 +108,12 @@ def _file(name: str) -> dict[str, Any]:
 # --- and back ---
 
 
-def read(path: Path) -> dict[str, list[Stored]]:
-    """The conversations in such a file. Raises ``GeminiMagicError`` for any other."""
+def read(path: Path, missing: Callable[[str], object]) -> dict[str, list[Stored]]:
+    """The conversations in such a file. Raises ``GeminiMagicError`` for any other.
+
+    ``missing`` is told the name of each file beside it that cannot be read; in the conversation
+    words stand in its place.
+    """
     try:
         if path.stat().st_size > LARGEST:
             raise ValueError("too large")
@@ -117,7 +121,7 @@ def read(path: Path) -> dict[str, list[Stored]]:
         if document["format"] > _FORMAT:
             raise GeminiMagicError(f"{path} is of a newer version.", "Update gemini-magic.")
         return {
-            name: [_stored(row, path.parent) for row in rows]
+            name: [_stored(row, path.parent, missing) for row in rows]
             for name, rows in document["chats"].items()
         }
     except OSError as error:
@@ -130,11 +134,11 @@ def read(path: Path) -> dict[str, list[Stored]]:
         ) from None
 
 
-def _stored(row: Mapping[str, Any], folder: Path) -> Stored:
-    question = Message("user", tuple(_parts(row["asked"], folder)))
+def _stored(row: Mapping[str, Any], folder: Path, missing: Callable[[str], object]) -> Stored:
+    question = Message("user", tuple(_parts(row["asked"], folder, missing)))
     reply = None
     if "answered" in row:
-        parts = tuple(_parts(row["answered"], folder))
+        parts = tuple(_parts(row["answered"], folder, missing))
         reply = Reply(
             text="".join(part.text or "" for part in parts),
             finish_reason=values.text(row.get("finish_reason")) or STOP,
@@ -145,15 +149,23 @@ def _stored(row: Mapping[str, Any], folder: Path) -> Stored:
     return Stored(str(row["cell"]), str(row["template"]), question, reply)
 
 
-def _parts(rows: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[Part]:
+def _parts(
+    rows: Sequence[Mapping[str, Any]], folder: Path, missing: Callable[[str], object]
+) -> Iterator[Part]:
     for row in rows:
         if "file" not in row:
             yield Part.from_json(row)
             continue
         name = row["file"]
-        if name != Path(name).name or "\\" in name or (folder / name).is_symlink():
+        if name in ("", "..") or name != Path(name).name or "\\" in name:
             raise ValueError(name)
-        yield part_of_file(folder / name)
+        if (folder / name).is_symlink():
+            raise ValueError(name)
+        try:
+            yield part_of_file(folder / name)
+        except PlaceholderError:
+            missing(printable(name))
+            yield Part(text=f"[{printable(name)} is not here]")
 
 
 def _exchanged(parts: Sequence[Part]) -> Iterator[Message]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from gemini_magic.convert.migrate.javascript import files
@@ -69,9 +68,3 @@ def _written(data: bytes, made: dict[str, str]) -> bytes:
             content = old.read(info) if text is None else text.encode("utf-8")
             new.writestr(info, content, info.compress_type)
     return held.getvalue()
-
-
-def diff(old: bytes, new: bytes, path: Path, told: Callable[[str, str, str], str]) -> str:
-    """The changes of all entries; ``told`` writes those of one text."""
-    before, after = texts(old, path.name), texts(new, path.name)
-    return "".join(told(text, after[name], f"{path}[{name}]") for name, text in before.items())

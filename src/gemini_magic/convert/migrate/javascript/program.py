@@ -19,8 +19,7 @@ from gemini_magic.convert.migrate.javascript.project import Project, Projects, o
 from gemini_magic.convert.migrate.javascript.to_openai import rewrite as to_openai
 from gemini_magic.convert.migrate.javascript.to_openai.sdk import SDK as NEW_SDK
 from gemini_magic.convert.migrate.job import Options
-from gemini_magic.convert.migrate.report import Migrated, Place
-from gemini_magic.convert.secrets import keys_in
+from gemini_magic.convert.migrate.report import Migrated, Place, keys_told
 from gemini_magic.errors import GeminiMagicError
 
 SUFFIXES = (".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx")
@@ -65,7 +64,7 @@ def _migrated(text: str, options: Options, file: Language) -> Migrated:
             made = second.edits.render()
     if made == text:
         return Migrated(text, _ordered(places))
-    return Migrated(made, _ordered([*places, *_noted(text, first.code)]))
+    return Migrated(made, _ordered([*places, *_noted(text, first.code, options)]))
 
 
 def _first(text: str, options: Options, file: Language, project: Project | None) -> Job:
@@ -130,7 +129,7 @@ def _placed(places: Iterable[Place], text: str, old: str) -> list[Place]:
     return [one._replace(line=lines.get(one.line, one.line)) for one in places]
 
 
-def _noted(text: str, code: Code) -> list[Place]:
+def _noted(text: str, code: Code, options: Options) -> list[Place]:
     """What the new code takes over from the old one, and its author should know of."""
     found = []
     for at, token in enumerate(code.tokens):
@@ -138,11 +137,7 @@ def _noted(text: str, code: Code) -> list[Place]:
         if name and (newer := successor(name)) is not None:
             found.append(Place(code.line(at), "done", "model-name", f"{name} is retired, and is "
                                f"asked all the same; today's is {newer}"))  # fmt: skip
-    for key in keys_in(text):
-        found.append(Place(key.line, "done", "key", f"a key stands here: put it into the "
-                           f"environment as {key.name}, and make a new one where others could "
-                           "read it"))  # fmt: skip
-    return found
+    return [*found, *keys_told(text, options.key_names)]
 
 
 def _check(text: str, file: Language) -> None:

@@ -6,6 +6,7 @@ import ast
 
 from gemini_magic.convert.migrate import answers as shared
 from gemini_magic.convert.migrate import old_sdk
+from gemini_magic.convert.migrate.kind import PALM
 from gemini_magic.convert.migrate.to_openai.target import Target
 
 _USAGE = {"prompt_token_count": "prompt_tokens", "candidates_token_count": "completion_tokens",
@@ -68,6 +69,8 @@ class Reading:
 
     def _role(self, node: ast.AST) -> str:
         kind = self.job.kinds.of(node)
+        if kind == PALM:
+            return ""
         if kind is not None and kind.tag == "answer":
             return "answer" if kind.name != "chunk" else "chunk"
         match node:
@@ -92,6 +95,8 @@ class Reading:
 
     def _attribute(self, node: ast.Attribute) -> None:
         job = self.job
+        if job.kinds.of(node.value) == PALM:
+            return  # its call stays as it is
         tag = job.kinds.tag(node.value)
         atom = job.atom(node.value)
         base = job.span(node.value)

@@ -52,7 +52,7 @@ def copied(wanted: Iterable[str], called: Mapping[str, str]) -> tuple[list[str],
             waiting += uses[name] & texts.keys()
     used = frozenset[str]().union(*(uses[name] for name in found))
     text = "\n\n\n".join(texts[name] for name in texts if name in found)
-    text = re.sub(r"  # fmt: skip$", "", text, flags=re.M)
+    text = re.sub(r"  # (?:fmt: skip|type: ignore\S*)$", "", text, flags=re.M)
     for old, new in called.items():
         if old in found and old != new:
             text = re.sub(rf"\b{old}\b", new, text)

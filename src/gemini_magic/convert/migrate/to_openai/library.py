@@ -11,6 +11,7 @@ import base64
 import inspect
 import io
 import json
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -252,6 +253,31 @@ class AsyncChat(Conversation):
         self.messages.append({"role": "assistant", "content": said})
 
 
+class Picture:
+    """A picture, with what google-genai's has."""
+
+    def __init__(self, image_bytes: bytes, mime_type: str) -> None:
+        self.image_bytes = image_bytes
+        self.mime_type = mime_type
+
+    def save(self, location: str) -> None:
+        """Write it to a file."""
+        with open(location, "wb") as file:
+            file.write(self.image_bytes)
+
+    def show(self) -> None:
+        """Show it in the notebook, else in a window."""
+        from PIL import Image
+
+        picture = Image.open(io.BytesIO(self.image_bytes))
+        if "ipykernel" in sys.modules:
+            from IPython.display import display
+
+            display(picture)  # type: ignore[no-untyped-call]
+        else:
+            picture.show()
+
+
 def generate_images(client: Any, *, model: str, prompt: str, config: Any = None) -> Any:
     """What google-genai's models.generate_images gave, from OpenAI's images API."""
     given = config.model_dump(exclude_none=True) if hasattr(config, "model_dump") else config or {}
@@ -263,8 +289,5 @@ def generate_images(client: Any, *, model: str, prompt: str, config: Any = None)
     if not model.startswith(("gpt-image", "chatgpt-image")):  # they give nothing else
         more["response_format"] = "b64_json"
     answer = client.images.generate(model=model, prompt=prompt, **more)
-    images = [
-        SimpleNamespace(image_bytes=base64.b64decode(one.b64_json), mime_type="image/png")
-        for one in answer.data
-    ]
+    images = [Picture(base64.b64decode(one.b64_json), "image/png") for one in answer.data]
     return SimpleNamespace(generated_images=[SimpleNamespace(image=one) for one in images])
