@@ -585,3 +585,14 @@ def test_the_guard_can_be_turned_off(guarded: Callable[..., Guarded]) -> None:
         it.save()
         it.page.wait_for_timeout(500)
     it.page.keyboard.press("Escape")
+
+
+def test_a_notebook_that_is_saved_as_it_is_closed_is_told_of(
+    page: Page, guarded: Callable[..., Guarded]
+) -> None:
+    it = guarded("closed", f'key = "{SECRET}"')
+    begin(page, "application:close")
+    page.locator(".jp-Dialog").get_by_role("button", name="Save", exact=True).click()
+    it.wait_saved(SECRET)
+    toast = notified(page, "closed.ipynb” was saved with a key in it")
+    assert SECRET not in toast.inner_text()
