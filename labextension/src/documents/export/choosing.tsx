@@ -3,6 +3,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
+import { Tick } from '../tick';
 import type { Form } from '../routes';
 import type { Choices, ExportModel } from './model';
 
@@ -118,25 +119,4 @@ function Places({ model, trans }: IProps): React.JSX.Element {
         </>
       );
   }
-}
-
-interface ITick {
-  label: string;
-  checked: boolean;
-  onChange: (checked: boolean) => void;
-}
-
-function Tick({ label, checked, onChange }: ITick): React.JSX.Element {
-  return (
-    <label className="jp-gemini-Tick">
-      <input
-        type="checkbox"
-        checked={checked}
-        onChange={event => {
-          onChange(event.target.checked);
-        }}
-      />
-      {label}
-    </label>
-  );
 }

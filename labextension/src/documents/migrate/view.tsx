@@ -4,6 +4,7 @@ import { ReactWidget } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
+import { Tick } from '../tick';
 import { DiffTable } from '../diff/view';
 import type { IPlace, Verdict } from '../routes';
 import type { MigrationModel } from './model';
@@ -43,16 +44,7 @@ function Migration({ model, trans, beside, apply, cancel }: IProps): React.JSX.E
         <button className="jp-mod-styled jp-mod-reject" onClick={cancel}>
           {written ? trans.__('Close') : trans.__('Cancel')}
         </button>
-        <label className="jp-gemini-Tick">
-          <input
-            type="checkbox"
-            checked={columns}
-            onChange={event => {
-              setColumns(event.target.checked);
-            }}
-          />
-          {trans.__('Side by side')}
-        </label>
+        <Tick label={trans.__('Side by side')} checked={columns} onChange={setColumns} />
         <span role="status" aria-live="polite">
           {busy ? trans.__('Reading …') : summary(model, trans)}
         </span>
