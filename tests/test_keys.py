@@ -126,6 +126,26 @@ def test_no_key_anywhere(tmp_path: Path) -> None:
     assert keys.find(STUDIO, environ={"OPENAI_API_KEY": VALUE}) is None
 
 
+def test_where_a_key_is_without_looking_at_it(ring: MemoryKeyring, tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+
+    def place(**environ: str) -> str | None:
+        return keys.place(STUDIO, environ=environ, env_file=env_file)
+
+    assert place() is place(OPENAI_API_KEY=VALUE) is None
+    keys.store("studio", VALUE, consent=never)
+    ring.asked, ring.broken = 0, True  # locked
+    assert place() == "keyring"
+    env_file.write_text(f"GEMINI_API_KEY={VALUE}\n")
+    assert place() == ".env"
+    assert place(GOOGLE_API_KEY=VALUE) == "environment"
+    assert ring.asked == 0
+    env_file.unlink()
+    keyring.set_keyring(keyring.backends.fail.Keyring())
+    keys.store("studio", VALUE, consent=yes)
+    assert place() == "file"
+
+
 @pytest.mark.parametrize("bad", ["two words", "a\nb", "schlüssel", "a\tb", "a\0b", "„quoted“"])
 def test_what_can_be_no_key_is_refused_unseen(bad: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from tests.browser.lab import KEY, Lab, Notebook
+from tests.browser.lab import KEY, Notebook
 
 from benchmarks.bench import Options, Outcome, Variant, take_turns
-from benchmarks.browsers import WITH, WITHOUT, Tab, measured, tabs
+from benchmarks.browsers import WITH, WITHOUT, Tab, calm, tabs
 from benchmarks.cases.streaming import markdown
 from benchmarks.cells import LOAD, ours
 from benchmarks.servers import serve
@@ -39,13 +39,12 @@ def run(options: Options) -> Outcome:
     title = f"{length:,} characters of Markdown in {chunks / RATE:g} s: the page's longest task"
     pace: dict[str, str | float] = {"chunks": chunks, "delay": 1 / RATE, "key": KEY}
     try:
-        with serve("google", text, **pace) as wire, tabs(options, "stream") as (lab, opened):
-            lab.configure(wire.url, 'tier = "tier3"')
+        with serve("google", text, **pace) as wire, tabs(options, "stream") as opened:
+            for tab in opened.values():
+                tab.lab.configure(wire.url, 'tier = "tier3"')
             variants = [
-                Variant(WITHOUT, _stream(lab, opened[WITHOUT], length)),
-                Variant(
-                    WITH, _stream(lab, opened[WITH], length), baseline=WITHOUT, targets=_TARGETS
-                ),
+                Variant(WITHOUT, _stream(opened, WITHOUT, length)),
+                Variant(WITH, _stream(opened, WITH, length), baseline=WITHOUT, targets=_TARGETS),
             ]
             return take_turns(
                 "lab_stream", title, variants,
@@ -57,12 +56,21 @@ def run(options: Options) -> Outcome:
         return Outcome("lab_stream", title, notes=[f"not measured: {error}"])
 
 
-def _stream(lab: Lab, tab: Tab, length: int) -> Callable[[int], dict[str, float]]:
+def _stream(
+    opened: Mapping[str, Tab], variant: str, length: int
+) -> Callable[[int], dict[str, float]]:
+    tab = opened[variant]
+    lab = tab.lab
+
     def measure(round_: int) -> dict[str, float]:
         path = lab.write(f"stream-{round_}", LOAD, ours(f"How do tides work? ({round_})"))
         notebook = Notebook(lab, tab.page, path)
         notebook.run(0)
-        (longest, shown), busy = measured(tab, _RUN, 1, 0)
+        calm(opened)
+        tab.page.bring_to_front()
+        before = tab.busy()
+        longest, shown = tab.page.evaluate(_RUN, 1)
+        busy = tab.busy() - before
         assert shown > length / 2, f"only {shown} characters came"
         tab.close_all()
         lab.close_kernels()

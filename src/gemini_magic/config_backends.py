@@ -72,6 +72,15 @@ class Backend:
     budget: Mapping[str, str] = field(default_factory=_nothing, hash=False)
     defined_in: str = "built in"
 
+    @property
+    def host(self) -> str:
+        """Where its prompts go, for people."""
+        if not self.base_url:
+            return "this machine"
+        from urllib.parse import urlsplit
+
+        return urlsplit(self.base_url).hostname or self.base_url
+
     def map_model(self, asked: str) -> str:
         """The service's own name for a model; a name that it does not know stays as it is."""
         if asked in self.models:

@@ -25,6 +25,9 @@ SHOWN = "<key>"
 #: The service under which the keyring holds our keys; the user name there is the backend's.
 SERVICE = "gemini_magic"
 
+#: Where a key can be, in the order in which it is looked for.
+PLACES = ("environment", ".env", "keyring", "file")
+
 
 class Secret:
     """A key that shows itself to nobody who does not ask with ``reveal``."""
@@ -80,21 +83,49 @@ def find(
     The keyring is asked only for keys that ``store`` put there: it can be slow, and can prompt.
     Raises ConfigError for a key or a file that cannot be used.
     """
-    environ = os.environ if environ is None else environ
-    for name in backend.key_env:
-        if environ.get(name, "").strip():
-            return Key(clean(environ[name], name), name)
-    if env_file is not None and backend.key_env:
-        found = env_files.read(env_file, backend.key_env)
-        for name in backend.key_env:
-            if found.get(name, "").strip():
-                where = f"{name} in {env_file}"
-                return Key(clean(found[name], where), where)
+    if (named := _named(backend, environ, env_file)) is not None:
+        _, value, where = named
+        return Key(clean(value, where), where)
     row = _load().get(backend.name)
     if row is None:
         return None
     value, where = _stored(backend.name, row)
     return Key(clean(value, where), where)
+
+
+def place(
+    backend: Backend,
+    *,
+    environ: Mapping[str, str] | None = None,
+    env_file: Path | None = None,
+) -> str | None:
+    """Where ``find`` looks for the key of a backend (of ``PLACES``); None if there is none.
+
+    No keyring is asked: what was put there counts as being there. Raises ConfigError for a file
+    that cannot be used.
+    """
+    if (named := _named(backend, environ, env_file)) is not None:
+        return named[0]
+    row = _load().get(backend.name)
+    if row is None:
+        return None
+    return "keyring" if row.get("in") == "keyring" else "file"
+
+
+def _named(
+    backend: Backend, environ: Mapping[str, str] | None, env_file: Path | None
+) -> tuple[str, str, str] | None:
+    """What a variable of the backend's holds: which of ``PLACES``, the value, words for people."""
+    environ = os.environ if environ is None else environ
+    for name in backend.key_env:
+        if environ.get(name, "").strip():
+            return "environment", environ[name], name
+    if env_file is not None and backend.key_env:
+        found = env_files.read(env_file, backend.key_env)
+        for name in backend.key_env:
+            if found.get(name, "").strip():
+                return ".env", found[name], f"{name} in {env_file}"
+    return None
 
 
 def clean(value: str, where: str) -> Secret:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 OUTPUT = Path(__file__).parent / "output"
 
 
-def _missing(what: str) -> NoReturn:
+def missing(what: str) -> NoReturn:
+    """Skip; in CI, where nothing may be missing, fail."""
     reason = f"{what} is missing, so no browser test can run"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
@@ -30,7 +31,7 @@ def _missing(what: str) -> NoReturn:
 
 
 def _chromium() -> str:
-    return program() or _missing("Chromium (apt-get install chromium, or GEMINI_MAGIC_CHROMIUM)")
+    return program() or missing("Chromium (apt-get install chromium, or GEMINI_MAGIC_CHROMIUM)")
 
 
 @pytest.fixture(scope="package")
@@ -38,7 +39,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab server of this folder's own."""
     for package in ("playwright", "jupyterlab"):
         if find_spec(package) is None:
-            _missing(package)
+            missing(package)
     _chromium()
     from tests.browser.lab import Lab
 

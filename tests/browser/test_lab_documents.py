@@ -587,12 +587,65 @@ def test_the_guard_can_be_turned_off(guarded: Callable[..., Guarded]) -> None:
     it.page.keyboard.press("Escape")
 
 
-def test_a_notebook_that_is_saved_as_it_is_closed_is_told_of(
+def test_a_notebook_that_is_saved_as_it_is_closed_is_asked_for(
     page: Page, guarded: Callable[..., Guarded]
 ) -> None:
     it = guarded("closed", f'key = "{SECRET}"')
-    begin(page, "application:close")
-    page.locator(".jp-Dialog").get_by_role("button", name="Save", exact=True).click()
-    it.wait_saved(SECRET)
-    toast = notified(page, "closed.ipynb” was saved with a key in it")
+    for answer in ("Don’t save", "Redact"):
+        begin(page, "application:close")
+        press(dialog(page, "Save your work"), "Save")
+        asked = it.question()
+        assert SECRET not in it.notebook.path.read_text("utf-8")
+        press(asked, answer)
+        asked.wait_for(state="detached")
+        if answer == "Don’t save":  # it stays open
+            assert SECRET in it.notebook.sources()[0]
+            assert it.asked == ["scan"]
+    it.wait_saved("key = ", SECRET)
+    page.locator(".jp-NotebookPanel").wait_for(state="detached")
+
+
+def test_save_all_asks_for_the_notebook_with_a_key_and_saves_the_others(
+    lab: Lab, page: Page, guarded: Callable[..., Guarded]
+) -> None:
+    it = guarded("with", f'key = "{SECRET}"')
+    clean = lab.write("without", "x = 1")
+    execute(page, "docmanager:open", path=clean.name)
+    page.wait_for_function(
+        """() => jupyterapp.shell.currentWidget?.context?.path === 'without.ipynb' &&
+          jupyterapp.shell.currentWidget.context.isReady"""
+    )
+    set_first = "text => jupyterapp.shell.currentWidget.content.widgets[0].model.sharedModel" + (
+        ".setSource(text)"
+    )
+    for answer, changed in (("Don’t save", "x = 2"), ("Redact", "x = 3")):
+        page.evaluate(set_first, changed)
+        begin(page, "docmanager:save-all")
+        asked = it.question()  # of the notebook that is not in front
+        assert changed not in clean.read_text("utf-8"), "saved before the answer"
+        press(asked, answer)
+        asked.wait_for(state="detached")
+        deadline = time.monotonic() + LONG / 1000
+        while changed not in clean.read_text("utf-8"):
+            assert time.monotonic() < deadline
+            page.wait_for_timeout(200)
+        assert SECRET not in it.notebook.path.read_text("utf-8")
+        assert page.locator(".jp-Dialog").count() == 0
+        if answer == "Don’t save":
+            assert "key = " not in it.notebook.path.read_text("utf-8")
+    it.wait_saved("key = ", SECRET)
+
+
+def test_what_another_front_end_saves_is_told(
+    lab: Lab, page: Page, guarded: Callable[..., Guarded]
+) -> None:
+    it = guarded("elsewhere", "x = 1")
+    lab.save(it.notebook.path, f'key = "{SECRET}"')
+    toast = notified(page, "elsewhere.ipynb” was saved with a key in it")
     assert SECRET not in toast.inner_text()
+    badge = page.get_by_role("button", name="1 key in this notebook")
+    badge.wait_for()
+    press(toast, "Look")
+    notified(page, "something else saved it")
+    lab.save(it.notebook.path, "x = 3")
+    badge.wait_for(state="hidden")

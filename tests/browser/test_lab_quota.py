@@ -135,7 +135,8 @@ def test_status_bar_and_side_bar_follow_the_kernels_of_two_notebooks(
     expect(rows.first).to_contain_text("52 → 307 tokens")
     expect(rows.first).to_contain_text("harbours.ipynb")
     expect(history).to_have_attribute("aria-label", re.compile("2 requests in 24 hours"))
-    expect(section(page, "backends")).to_contain_text("studio")
+    key = page.locator("[data-backend='studio']")
+    expect(key).to_contain_text("Key found by 2 kernels (environment)")
 
     page.mouse.move(400, 400)
     status(page).hover()
@@ -226,6 +227,18 @@ def test_a_backend_is_added_tested_and_asked(
         page.locator(".jp-Dialog").get_by_role("button", name="Remove").click()
         expect(backend).to_have_count(0)
         assert "harbour" not in (lab.home / "config" / "gemini_magic.toml").read_text("utf-8")
+
+
+def test_a_kernel_without_a_key_is_named(notebooks: Callable[..., Notebook]) -> None:
+    notebook = notebooks("import os; del os.environ['GEMINI_API_KEY']", "%gemini quota", name="dry")
+    page = notebook.page
+    notebook.command("gemini-magic:open-sidebar")
+    studio = page.locator("[data-backend='studio']")
+    expect(studio).to_contain_text("Key found: GEMINI_API_KEY")  # as the server has it
+    notebook.run(1)
+    notebook.run(2)
+    expect(studio).to_contain_text("No key: the kernel of dry.ipynb found none")
+    expect(studio.locator(".jp-gemini-State")).to_have_text("no key")
 
 
 def drawn(colour: str, text: str) -> bytes:

@@ -217,6 +217,161 @@ def test_keyboard_files_and_a_narrow_column(
     nothing_odd(notebook)
 
 
+METER = "[class*='gemini-magic-live-']:has(> .gemini-magic-sight)"
+METER_TEXT = f"""() => document.querySelector("{METER}")?.textContent ?? ''"""
+
+
+def meter_says(notebook: Notebook, *words: str, never: str = "\0") -> None:
+    """Wait until the panel's meters say this, seen or not."""
+    notebook.page.wait_for_function(
+        """([where, words, never]) => {
+          const text = document.querySelector(where)?.textContent ?? '';
+          return words.every(word => text.includes(word)) && !text.includes(never);
+        }""",
+        arg=[METER, words, never],
+        timeout=TIMEOUT,
+    )
+
+
+def test_nothing_follows_the_ledger_out_of_sight(
+    opened: Callable[..., Notebook], google: GoogleServer, lab: Lab
+) -> None:
+    lab.configure(google.url, PROJECT)
+    worker = opened("%gemini --quiet --fresh tide")  # in a process of its own
+    notebook = panel(opened, "print('sand\\n' * 300)")
+    page = notebook.page
+    notebook.run(2)
+    scroller = "document.querySelector('.jp-Notebook .jp-WindowedPanel-outer')"
+    page.evaluate(f"() => {{ {scroller}.scrollTop = 0 }}")
+    worker.run(1)
+    meter_says(notebook, "≥ 1 / 20", never="as of")
+    page.evaluate(f"() => {{ {scroller}.scrollTop = 1e6 }}")
+    meter_says(notebook, "≥ 1 / 20", "as of")
+    page.evaluate(
+        """() => {
+          window.__told = 0;
+          const {kernel} = jupyterapp.shell.currentWidget.sessionContext.session;
+          kernel.iopubMessage.connect((_, message) => {
+            if (message.header.msg_type === 'comm_msg') window.__told += 1;
+          });
+        }"""
+    )
+    for _ in range(3):
+        worker.run(1)
+        notebook.page.wait_for_timeout(500)
+    assert page.evaluate("() => window.__told") == 0, "it is told of what it does not see"
+    assert "≥ 1 / 20" in page.evaluate(METER_TEXT)
+    page.evaluate(f"() => {{ {scroller}.scrollTop = 0 }}")
+    meter_says(notebook, "≥ 4 / 20", never="as of")
+    assert page.evaluate("() => window.__told") > 0
+
+    # The whole page is put aside, and comes back.
+    for hidden, words, never in ((True, "as of", "\0"), (False, "≥ 5 / 20", "as of")):
+        page.evaluate(
+            """hidden => {
+              Object.defineProperty(document, 'hidden', {get: () => hidden, configurable: true});
+              document.dispatchEvent(new Event('visibilitychange'));
+            }""",
+            hidden,
+        )
+        meter_says(notebook, words, never=never)
+        worker.run(1)
+    meter_says(notebook, "≥ 6 / 20", never="as of")
+    page.evaluate("() => { delete document.hidden }")
+    # Nobody sees it in a notebook that is behind another document.
+    notebook.command("launcher:create")
+    meter_says(notebook, "as of")
+    page.evaluate("() => { jupyterapp.shell.currentWidget.dispose() }")
+    meter_says(notebook, "≥ 6 / 20", never="as of")
+    notebook.witness.visited.clear()  # Lab names the document in front in the page's address
+    nothing_odd(notebook)
+
+
+def source(notebook: Notebook, index: int, text: str) -> None:
+    """Wait until a cell has this text."""
+    notebook.page.wait_for_function(
+        """([index, text]) =>
+          document.querySelector('.jp-Notebook') && [...jupyterapp.shell.widgets('main')]
+            .find(one => one.content?.widgets?.[index]?.model?.sharedModel)
+            .content.widgets[index].model.sharedModel.getSource() === text""",
+        arg=[index, text],
+        timeout=TIMEOUT,
+    )
+
+
+def test_cells_come_and_go_at_once(
+    opened: Callable[..., Notebook], google: GoogleServer, lab: Lab
+) -> None:
+    """With the Lab extension; nothing here is ever run."""
+    lab.configure(google.url, PROJECT)
+    asked = "# the tides\n%%gemini --chat sea -t 1\nHigh water?"
+    notebook = opened(asked, "%gemini panel", "x = 1")
+    page = notebook.page
+    page.set_default_timeout(TIMEOUT)
+    notebook.run(2)
+    page.wait_for_selector(PROMPT)
+    page.get_by_role("button", name="▸ Load a cell").focus()
+    page.keyboard.press("Enter")
+    load = page.get_by_role("button", name="Load the selected cell")
+    back = page.get_by_role("button", name="Write back into the cell")
+    says(notebook, "no prompt was selected yet")
+    assert load.is_disabled() and back.is_disabled()
+    notebook.select(1)
+    notebook.select(3)
+    page.locator(PROMPT).click()
+    says(notebook, "%%gemini --chat sea -t 1 High water?")
+    assert page.evaluate(NAMELESS) == []
+    page.get_by_role("button", name="▾ Load a cell").focus()
+    page.keyboard.press("Tab")
+    assert load.evaluate("one => one === document.activeElement")
+    page.keyboard.press("Enter")
+    says(notebook, "without --chat", "loaded from: %%gemini --chat sea -t 1 High water?")
+    assert page.locator(PROMPT).input_value() == "High water?"
+    temperature = page.get_by_label("Temperature", exact=True)
+    page.wait_for_function("one => one.value === '1.0'", arg=temperature.element_handle())
+    temperature.fill("0.5")
+    page.locator(PROMPT).fill("Low water?")
+    page.wait_for_function(  # the kernel has heard it
+        """() => [...document.querySelectorAll('.gemini-magic-settings .noUi-handle')]
+          .some(one => Number(one.getAttribute('aria-valuenow')) === 0.5)"""
+    )
+    load.focus()
+    page.keyboard.press("Tab")
+    assert back.evaluate("one => one === document.activeElement")
+    page.keyboard.press("Enter")
+    written = "# the tides\n%%gemini --chat sea --temperature 0.5\nLow water?"
+    source(notebook, 1, written)
+    says(notebook, "Written, and not run.")
+    picture(page, "panel-cells")
+    notebook.cell(1).locator(".cm-content").click()
+    page.keyboard.press("Control+z")
+    source(notebook, 1, asked)
+
+    page.get_by_role("button", name="▸ Get code").click()
+    insert = page.get_by_role("button", name="Insert as cell")
+    insert.click()
+    new = "%%gemini --temperature 0.5\nLow water?"
+    source(notebook, 3, new)
+    says(notebook, "It is below this cell, and has not run.")
+    assert notebook.sources()[4:] == ["x = 1"]
+    notebook.command("notebook:undo-cell-action")
+    source(notebook, 3, "x = 1")
+
+    # A view of its own, whose notebook is behind it.
+    notebook.select(2)
+    notebook.command("notebook:create-output-view")
+    view = page.locator(".jp-LinkedOutputView")
+    view.get_by_role("button", name="Insert as cell").click()
+    source(notebook, 3, new)
+    view.locator(PROMPT).fill("Neap tide?")
+    view.get_by_role("button", name="Write back into the cell").click()
+    source(notebook, 1, written.replace("Low water", "Neap tide"))
+    assert [cell.inner_text() for cell in notebook.outputs(1).all()] == []
+    assert google.generate_calls == []
+    notebook.witness.visited.clear()  # Lab names the document in front in the page's address
+    nothing_odd(notebook)
+
+
 def test_a_picture_of_the_panel_and_what_is_left_without_a_kernel(
     opened: Callable[..., Notebook], google: GoogleServer, lab: Lab
 ) -> None:

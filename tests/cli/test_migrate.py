@@ -247,6 +247,8 @@ PROXY = "q7Zp0L2mXw9Rt4Vb"
         ("a.py", f"import os\nos.environ['MY_SECRET'] = '{PROXY}'\n{ASKS}", "MY_SECRET"),
         ("a.py", f"import os\nx = os.getenv('MY_KEY', '{PROXY}')\n{ASKS}", "MY_KEY"),
         ("a.ipynb", text_of(cell(SETUP.replace("'k'", f"'{PROXY}'"))), "GEMINI_API_KEY"),
+        ("a.ipynb", text_of(cell(f"%env MY_API_KEY={PROXY}\n{SETUP}")), "MY_API_KEY"),
+        ("a.ipynb", text_of(cell(f"!export MY_TOKEN={PROXY}; run\n{SETUP}")), "MY_TOKEN"),
         (
             "a.js",
             'import { GoogleGenerativeAI } from "@google/generative-ai";\n'

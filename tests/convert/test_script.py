@@ -17,6 +17,7 @@ from gemini_magic.convert.notebook_file import NotANotebook, notebook_of, read_f
 from gemini_magic.convert.options import Options
 from tests.convert.fixtures import NOTEBOOKS
 from tests.convert.lab import document, kinds, run_script, script_of, setting
+from tests.wire.script import Answer, Call
 
 KEY = "AIza" + "SyA1234567890abcdefghijklmnopqrstuv"
 
@@ -84,6 +85,8 @@ def test_scripts_of_typed_notebooks_are_typed(target: str, tmp_path: Path) -> No
     for name in ("plain", "chat", "schema of a class", "tools in a chat", "system", "pictures",
                  "repaired", "max pixels", "tools with a dataclass"):  # fmt: skip
         cells = [cell.replace("MODEL", "studio:gemini-2.5-pro") for cell in NOTEBOOKS[name]]
+        if name in ("plain", "tools in a chat"):
+            cells.append("_.model, _.tool_calls, _.citations")
         path = tmp_path / f"{name.replace(' ', '_')}.py"
         made = script_of(*cells, target=target, options=Options(retry=True))
         path.write_text(made.text, "utf-8")
@@ -368,3 +371,51 @@ def test_tokens_are_there_where_the_notebook_reads_them(
     assert "class Usage" not in script_of(*cells[:1]).text
     told = script_of(*cells, "said.cost, said.text")
     assert kinds(told) == ["left-out"] and "said.cost" in told.notes[0].text
+
+
+_TOLD = """\
+print(said.model, [one.uri + " " + one.title for one in said.citations])
+for use in said.tool_calls:
+    print(use.call, use.result, use.seconds < 9)
+"""
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("wire", ["gem", "oai"])
+def test_model_calls_and_sources_are_there_where_the_notebook_reads_them(
+    wire: str, google_server, openai_server, shared_kernel, configure, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    servers = google, openai = google_server(), openai_server()
+    model = "gem:gemini-2.5-flash" if wire == "gem" else "oai:gpt-4o-mini"
+    configure(setting(google, openai, model))
+    for name, server in zip(("GEM_KEY", "OAI_KEY"), servers, strict=True):
+        monkeypatch.setenv(name, server.key)
+    sources = [{"web": {"uri": "https://a.example/1", "title": "A"}},
+               {"web": {"uri": "https://a.example/1", "title": "B"}},
+               {"maps": {"uri": "https://m.example"}}]  # fmt: skip
+    status = "URL_RETRIEVAL_STATUS_"
+    pages = [{"retrievedUrl": "https://p.example", "urlRetrievalStatus": f"{status}{x}"}
+             for x in ("SUCCESS", "ERROR")]  # fmt: skip
+    known = {"grounding": {"groundingChunks": sources}, "url_context": {"urlMetadata": pages}}
+    calls = [Call("weather", {"town": "Ülm"}, "a"), Call("weather", {"town": ""}, "b"),
+             Call("nothing", {}, "c")]  # fmt: skip
+    answers = [Answer(calls=calls), Answer("Rain.", **known if wire == "gem" else {})]
+    function = 'def weather(town: str) -> str:\n    """The weather."""\n    return "ü" + town[0]'
+    cells = [function, "%%gemini --quiet --tools weather -o said\nHow is Ulm?"]
+    kernel = shared_kernel.fresh()
+    for server in servers:
+        server.set_script(answers)
+    shown = [kernel.run(cell, cell_id=f"c{n}").text for n, cell in enumerate([*cells, _TOLD])][-1]
+    made = script_of(*cells, _TOLD, target="python-genai" if wire == "gem" else "python-openai")
+    for server in servers:
+        server.set_script(answers)
+    assert run_script(made.text, tmp_path).stdout == shown
+    assert shown.count("ToolUse") == 0 and shown.count("failed=True") == 2
+    if wire == "gem":
+        assert made.notes == () and "['https://a.example/1 A', 'https://m.example " in shown
+        assert "https://p.example" in shown and "ToolCall(name='weather'" in shown
+    else:
+        assert kinds(made) == ["left-out"] and "said.citations" in made.notes[0].text
+    plain = script_of(*cells).text
+    assert not any(word in plain for word in ("ToolUse", "Citation", "reply.model", "monotonic"))

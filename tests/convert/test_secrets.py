@@ -141,11 +141,62 @@ def test_keys_that_are_given_are_found_whatever_they_look_like() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("%env MY_API_KEY=q7Zp-0L2m", ("MY_API_KEY", "q7Zp-0L2m")),
+        ("x = 1\n  %set_env MY_TOKEN q7Zp 0L2m \n", ("MY_TOKEN", "q7Zp 0L2m")),
+        ("%env my_password = q7Zp{0L2m", ("MY_PASSWORD", "q7Zp{0L2m")),
+        ("%env MY_KEY='q7Zp 0L2m'\r\n", ("MY_KEY", "q7Zp 0L2m")),
+        ("export X_API_KEY=q7Zp-0L2m && run", ("X_API_KEY", "q7Zp-0L2m")),
+        ("!export A=1 X_SECRET=q7Zp0L2m; run", ("X_SECRET", "q7Zp0L2m")),
+        ("out = !DB_PASSWORD=q7Zp0L2m python a.py", ("DB_PASSWORD", "q7Zp0L2m")),
+        ("!gcloud run --set-env-vars=API_KEY=q7Zp0L2m,A=b", ("GEMINI_API_KEY", "q7Zp0L2m")),
+        ("# note\n%%bash -s\nA=1\nX_TOKEN=q7Zp0L2m", ("X_TOKEN", "q7Zp0L2m")),
+        ("%%writefile .env\nX_TOKEN=q7Zp0L2m=", ("X_TOKEN", "q7Zp0L2m=")),
+        ('export X_KEY="q7Zp0L2m"', ("X_KEY", "q7Zp0L2m")),
+        ("!export X_KEY='q7Zp 0L2m'", ("X_KEY", "q7Zp 0L2m")),
+        ("DB_PASSWORD = 'q7Zp0L2m'", ("DB_PASSWORD", "q7Zp0L2m")),
+    ],
+)
+def test_values_of_the_environment_are_keys_by_their_name(
+    text: str, wanted: tuple[str, str]
+) -> None:
+    found = [(key.name, text[key.start : key.end]) for key in keys_given(text)]
+    assert found == [wanted]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%env", "%env MY_KEY", "%env MY_KEY=", "%env MY_KEY=$OTHER_ONE", "%env MY_KEY {other_one}",
+        "%env MY_KEY=<your key>", "%env TOKENIZERS_PARALLELISM=false", "!export X_KEY=$(pass show)",
+        "export X_KEY=${OTHER}", "MY_KEY=my_function", "X_TOKEN=os.environ['MY_OTHER']",
+        "%%writefile a.py\nX_TOKEN=get_token", "%%bash\nX_TOKEN=$(get_token)",
+        "!echo X_TOKEN KEY=a", "%%bash\necho X_TOKEN=YOUR_TOKEN_1", "%%gemini\nMY_TOKEN=something",
+    ],
+)  # fmt: skip
+def test_what_an_environment_holds_beside_keys(text: str) -> None:
+    assert not keys_given(text)
+
+
 @pytest.mark.alone
 def test_many_keys_that_are_given_take_no_time() -> None:
     text = "".join(f'A_KEY="q7Zp0L2m{number}"\n' for number in range(50_000))
     began = time.process_time()
-    for hostile in (text, "API_KEY='" * 50_000, "KEY=" + " " * 200_000, "KEY" * 200_000):
+    for hostile in (
+        text,
+        "API_KEY='" * 50_000,
+        "KEY=" + " " * 200_000,
+        "KEY" * 200_000,
+        "!" + "A_KEY=q7Zp0L2m " * 50_000,
+        "%env A_KEY" + " " * 200_000 + "=",
+        "!A_KEY=q7Zp0L2m\n" * 50_000,
+        " " * 200_000 + "!x",
+        "#\n" * 100_000,
+        "%env A_KEY=" + "{q7Zp0L2m" * 50_000,
+        "a," * 100_000,
+    ):
         keys = {hostile[key.start : key.end]: key.name for key in keys_given(hostile)}
         assert "q7Zp" not in without_values(hostile, keys)
     assert time.process_time() - began < 30

@@ -12,6 +12,7 @@ from gemini_magic.quota.estimate import estimate
 from gemini_magic.types import (
     MAX_TOKENS,
     SAFETY,
+    Cost,
     Message,
     Part,
     Reply,
@@ -37,6 +38,9 @@ REPLY = Reply(
 def test_a_footer_names_model_backend_tokens_and_seconds() -> None:
     assert footer(REPLY) == "gemini-x · studio · 1,234 → 56 tokens (+7 thinking) · 1.3 s"
     assert footer(Reply("x")) == "0.0 s"
+    free, paid = Cost(0, 1_234), Cost(12_345_678_901, 12_345_678_901)
+    assert footer(REPLY.replace(cost=free)).endswith(" · $0 (list $0.0012)")
+    assert footer(REPLY.replace(cost=paid)).endswith(" · $12,345.68")
     assert footer(REPLY.replace(usage=Usage(None, 0))) == "gemini-x · studio · ? → 0 tokens · 1.3 s"
 
 

@@ -13,7 +13,7 @@ from gemini_magic.config import Backend
 from gemini_magic.keys import Secret
 from gemini_magic.notebook.meters import EMPTY, blocks, meters_html, meters_text
 from gemini_magic.quota import accounts
-from gemini_magic.quota.meters import dollars
+from gemini_magic.quota.money import dollars
 from gemini_magic.quota.rules import Bucket
 from gemini_magic.quota.usage import BucketUse, Snapshot, WindowUse
 from tests.notebook.quota_values import (

@@ -46,12 +46,14 @@ def test_words_that_are_off(kernel: Kernel) -> None:
 
 def test_the_notebook_that_it_runs_in() -> None:
     path = Path("mine.ipynb")
-    path.write_text(json.dumps(document(OLD.replace("'k'", f"'{KEY}'"), "x = 1")), "utf-8")
+    code = "%env MY_TOKEN=q7Zp0L2mXw9Rt4Vb\n" + OLD.replace("'k'", f"'{KEY}'")
+    path.write_text(json.dumps(document(code, "x = 1")), "utf-8")
     with Kernel(env={"JPY_SESSION_NAME": str(path.absolute())}) as kernel:
         done = kernel.run("%gemini migrate")
         assert (
             "mine.ipynb as it was saved" in done.text and "+from google import genai" in done.text
         )
+        assert "%env MY_TOKEN=[MY_TOKEN]" in done.text and "q7Zp0L2m" not in str(done.messages)
         assert KEY not in str(done.messages) and "put it into the environment" in done.text
         other = Path("locked.py")
         other.write_text(OLD, "utf-8")

@@ -1,4 +1,7 @@
-"""50,000 hostile texts, sanitised, through the code that JupyterLab renders Markdown with."""
+"""50,000 hostile texts, sanitised, through the code that JupyterLab renders Markdown with.
+
+Whole, and in the pieces that long ones are cut into.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ import random
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import pytest
 
-from gemini_magic.notebook.sanitise import sanitise
+from gemini_magic.notebook.sanitise import Sanitiser, sanitise
 
 HERE = Path(__file__).parent / "marked_fuzz"
 RENDERMIME = "@jupyterlab/rendermime@4.6.4"
@@ -197,8 +201,15 @@ def lab() -> list[str]:
     return [node, str(cache / "fuzz.mjs"), str(latex)]
 
 
-def dangers(command: list[str], texts: list[tuple[str, bool]]) -> list[tuple[int, str]]:
-    """What Lab would make of `texts` that no trusted cell should contain: (index, what)."""
+#: A text, whether it may show images, and the lengths of its pieces (without them it is whole).
+Sample: TypeAlias = tuple[str, bool] | tuple[str, bool, tuple[int, ...]]
+
+
+def dangers(command: list[str], texts: Sequence[Sample]) -> list[tuple[int, str]]:
+    """What Lab would make of `texts` that no trusted cell should contain: (index, what).
+
+    And where pieces look otherwise than the whole.
+    """
     done = subprocess.run(
         command, input=json.dumps(texts), capture_output=True, text=True, timeout=300, check=False
     )
@@ -228,4 +239,55 @@ def test_nothing_dangerous_survives(lab: list[str]) -> None:
     report = [
         f"{problem}\n  text: {raw[i][0]!r}\n  safe: {safe[i][0]!r}" for i, problem in problems[:5]
     ]
+    assert not problems, f"{len(problems)} problems, seed {SEED}\n" + "\n".join(report)
+
+
+#: What models write, and what a cut must not come between.
+PLAIN = [
+    "A paragraph with *words*, `code`, $x_1$ and [a link](https://a.example).\nIt goes on.",
+    "## A title", "Title\n-----", "- one\n- two\n  more", "- one\n\n- two\n\n  more",
+    "1. one\n2. two", "3. three", "* star\n    * deep", "- [ ] task", "    indented", "\tindented",
+    "   three spaces", "> quote\n> more", "> quote\nlazy", "| a | b |\n|---|---|\n| 1 | 2 |",
+    "a | b\n--|--\n1 | 2", "```python\nx = '$'\n\n\ny = '$'\n```", "  ```\n  x\n  ```",
+    "- x\n  ```\n  y\n  ```", "~~~\nx\n~~~~", "```\nx\n  ```", "```\nx\n`````", "$$\na\n$$",
+    "\\\\(x\\\\) and \\\\[y\\\\]", "$", "$a", "b$", "***", "---", "* * *",
+    "\\begin{a}\nx\n\\end{a}", "<b>bold</b>", "![x](https://a.example/x.png)", "x[0]: int", "[x]",
+    "`a", "b`", "-", "1.", "# same", "# same", "\U0001f30a", "a\\", "  \n",
+    "[a]: https://a.example", "[a]",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_harness_sees_a_cut_that_shows(lab: list[str]) -> None:
+    texts = [
+        "- a\n\n- b\n",
+        "a\nb\n",
+        "[a]\n\n[a]: https://a.example\n",
+        "```\n\nx\n```\n",
+        "a\n\n  b",
+    ]
+    cut: list[Sample] = [(text, False, (text.index("\n") + 1,)) for text in texts]
+    assert {index for index, _ in dangers(lab, cut)} == {0, 1, 2, 3}
+
+
+@pytest.mark.slow
+def test_pieces_look_like_the_whole_and_are_as_harmless(lab: list[str]) -> None:
+    hostile = Hostile(SEED + 1)
+    pick = hostile.random
+    texts: list[Sample] = []
+    for _ in range(TEXTS // 5):
+        parts = [
+            pick.choice(PLAIN) if pick.random() < 0.6 else hostile.text()
+            for _ in range(pick.randint(2, 16))
+        ]
+        images = pick.random() < 0.1
+        sanitiser = Sanitiser(allow_remote_images=images, least=1)
+        sanitiser.feed(
+            "".join(part + pick.choice(["\n\n"] * 4 + ["\n", "\n\n\n"]) for part in parts)
+        )
+        markdown, blocks = sanitiser.cleaned()
+        texts.append((markdown, images, blocks))
+    assert sum(len(one[2]) for one in texts if len(one) == 3) > len(texts)
+    problems = dangers(lab, texts)
+    report = [f"{problem[:2000]}\n  cut at {texts[i]!r}" for i, problem in problems[:5]]
     assert not problems, f"{len(problems)} problems, seed {SEED}\n" + "\n".join(report)

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from gemini_magic.quota import sqlite_store
-from gemini_magic.quota.sqlite_store import SCHEMA, SqliteStore
+from gemini_magic.quota import sqlite_file
+from gemini_magic.quota.sqlite_store import SqliteStore
+from gemini_magic.quota.sqlite_tables import SCHEMA
 from gemini_magic.quota.store import Admitted, Amount, Full, Look, NewerStore, StoreError
 from tests.quota.stores import (
     LONGEST,
@@ -44,7 +45,7 @@ def store(sqlite_place: SqlitePlace) -> SqliteStore:
 @pytest.fixture
 def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The store looks with every use whether its file is still there."""
-    monkeypatch.setattr(sqlite_store, "_LOOK_AGAIN", 0.0)
+    monkeypatch.setattr(sqlite_file, "_LOOK_AGAIN", 0.0)
 
 
 def mode(path: Path) -> int:
@@ -370,7 +371,7 @@ def test_a_network_home_has_no_wal(
 def test_time_never_goes_back_behind_what_another_machine_wrote(
     sqlite_place: SqlitePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_store, "_is_remote", lambda _: True)
+    monkeypatch.setattr(sqlite_file, "_is_remote", lambda _: True)
     mine, theirs = Hands(), Hands()
     theirs.boot = "of another machine"
     one, two = sqlite_place.open(mine), sqlite_place.open(theirs)
@@ -397,7 +398,7 @@ def test_time_never_goes_back_behind_what_another_machine_wrote(
 )
 def test_what_is_a_network_home(monkeypatch: pytest.MonkeyPatch, mounts: str, remote: bool) -> None:
     monkeypatch.setattr(Path, "read_text", lambda *_: mounts)
-    assert sqlite_store._is_remote(Path("/home/me/my data/ledger.db")) is remote
+    assert sqlite_file._is_remote(Path("/home/me/my data/ledger.db")) is remote
 
 
 # --- other processes -----------------------------------------------------------------------------
@@ -445,7 +446,7 @@ def test_a_locked_file_is_waited_for(sqlite_place: SqlitePlace) -> None:
 def test_a_file_that_stays_locked_is_given_up(
     sqlite_place: SqlitePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_store, "_BUSY", 0.1)
+    monkeypatch.setattr(sqlite_file, "_BUSY", 0.1)
     store = sqlite_place.open()
     admitted(store.reserve(plan()))
     other = sqlite3.connect(sqlite_place.path, isolation_level=None)

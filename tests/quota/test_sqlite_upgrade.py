@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from gemini_magic.quota import sqlite_store
-from gemini_magic.quota.sqlite_store import SCHEMA, SqliteStore
+from gemini_magic.quota import sqlite_file
+from gemini_magic.quota.sqlite_store import SqliteStore
+from gemini_magic.quota.sqlite_tables import SCHEMA
 from gemini_magic.quota.store import Amount, Full, NewerStore, StoreError
 from tests.quota.stores import Hands, SqlitePlace, admitted, gate, in_processes, plan
 
@@ -137,7 +138,7 @@ def test_a_file_without_its_tables_is_set_aside(sqlite_place: SqlitePlace, table
 def test_tables_that_change_under_a_running_kernel_are_not_damage(
     sqlite_place: SqlitePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_store, "_LOOK_AGAIN", 1e9)
+    monkeypatch.setattr(sqlite_file, "_LOOK_AGAIN", 1e9)
     store = sqlite_place.open(THEN)
     admitted(store.reserve(plan()))
     with closing(sqlite3.connect(sqlite_place.path)) as newer:

@@ -212,10 +212,14 @@ def test_a_program_is_migrated_after_a_look(jupyter: Jupyter) -> None:
 
 def test_a_notebook_is_migrated_by_cell(jupyter: Jupyter) -> None:
     text = {"cell_type": "markdown", "id": "m", "metadata": {}, "source": "# old"}
-    path = save(jupyter, "old.ipynb", notebook(text, OLD, f"key = '{KEY}'"))
+    proxy = "q7Zp0L2mXw9Rt4Vb"  # a key of no known shape
+    given = f"%env MY_API_KEY={proxy}\n{OLD}"
+    path = save(jupyter, "old.ipynb", notebook(text, given, f"key = '{KEY}'"))
     body = {"path": path, "to": "openai", "base_url": "https://proxy.example/v1"}
     shown = jupyter.call("POST", "migrate", body)
-    assert "# %% [c1]\nimport google.generativeai" in shown["before"]
+    assert "# %% [c1]\n%env MY_API_KEY=[MY_API_KEY]\nimport google" in shown["before"]
+    assert " %env MY_API_KEY=[MY_API_KEY]\n" in shown["diff"]
+    assert proxy not in json.dumps(shown)
     assert KEY not in json.dumps(shown) and "openai" in shown["after"]
     assert {(one["cell"], one["index"]) for one in shown["places"]} == {("c1", 1), ("c2", 2)}
     assert jupyter.call("POST", "migrate", {**body, "write": True})["written"]

@@ -99,7 +99,7 @@ def test_what_another_process_asked_is_told(own: Jupyter) -> None:
 def test_a_backend_that_is_used_up_says_until_when(own: Jupyter, asking: Any) -> None:
     before = {one["name"]: one for one in own.call("GET", "backends")}["test"]
     assert (before["state"], before["exhausted_until"], before["in_route"]) == ("ready", None, True)
-    assert before["key"] == {"needed": True, "found": True, "where": "TEST_KEY"}
+    assert before["key"] == {"needed": True, "found": True, "where": "TEST_KEY", "kernels": []}
     assert before["models"] == [MODEL] and before["project"] == "mine"
     found = payloads.violation(
         payloads.FREE_REQUESTS, "GenerateRequestsPerDayPerProjectPerModel-FreeTier", MODEL, 20
@@ -165,7 +165,7 @@ def test_nobody_looks_at_the_ledger_while_nobody_is_connected() -> None:
             await wait(lambda: one.has("quota") and one.has("requests"))  # noqa: B023
             watcher.add(two)  # type: ignore[arg-type]
             assert two.has("quota") and two.has("requests")
-            watcher.broadcast({"type": "secrets"})
+            watcher.saved("a.ipynb", [])
             assert one.has("secrets") and two.has("secrets")
             watcher.remove(one)  # type: ignore[arg-type]
             assert watcher.watching
@@ -173,6 +173,39 @@ def test_nobody_looks_at_the_ledger_while_nobody_is_connected() -> None:
             await wait(lambda: not watcher.watching)
 
     asyncio.run(watch())
+
+
+def test_who_connects_hears_of_notebooks_that_still_hold_keys() -> None:
+    class Client:
+        def __init__(self) -> None:
+            self.told: list[dict[str, Any]] = []
+
+        def tell(self, message: str) -> None:
+            self.told.append(json.loads(message))
+
+    def heard_by_a_new_one() -> list[dict[str, Any]]:
+        client = Client()
+        watcher.add(client)  # type: ignore[arg-type]
+        watcher.remove(client)  # type: ignore[arg-type]
+        return client.told
+
+    async def talk() -> None:
+        watcher.saved("a.ipynb", [{"id": "x"}])
+        watcher.saved("b.ipynb", [{"id": "y"}])
+        watcher.saved("a.ipynb", [])
+        assert heard_by_a_new_one() == [
+            {"type": "secrets", "path": "b.ipynb", "findings": [{"id": "y"}], "again": True}
+        ]
+        for number in range(60):
+            watcher.saved(f"{number}.ipynb", [{"id": "x"}])
+        paths = [one["path"] for one in heard_by_a_new_one()]
+        assert paths == [f"{number}.ipynb" for number in range(10, 60)]
+        async with asyncio.timeout(60):
+            while watcher.watching:
+                await asyncio.sleep(0.01)
+
+    watcher = Watcher(Desk(Root(Path.cwd())))
+    asyncio.run(talk())
 
 
 @pytest.mark.parametrize("ends", [False, True])
@@ -239,7 +272,7 @@ def test_a_backend_that_answered_a_kernel_has_a_key_there(monkeypatch: pytest.Mo
         (one,) = (one for one in backends.read(desk, Given({}, {})) if one["name"] == name)
         return one["key"], one["state"]
 
-    missing = ({"needed": True, "found": False, "where": None}, "no key")
+    missing = ({"needed": True, "found": False, "where": None, "kernels": []}, "no key")
     monkeypatch.delenv("TEST_KEY")
     assert told("test") == told("studio") == missing
     monkeypatch.setenv("TEST_KEY", KEY)
@@ -247,7 +280,8 @@ def test_a_backend_that_answered_a_kernel_has_a_key_there(monkeypatch: pytest.Mo
     api.close()
     monkeypatch.delenv("TEST_KEY")
     until(lambda: desk.log.newest(1))
-    assert told("test") == ({"needed": True, "found": True, "where": "a kernel"}, "ready")
+    known = {"needed": True, "found": True, "where": "a kernel", "kernels": []}
+    assert told("test") == (known, "ready")
     assert told("studio") == missing
 
 

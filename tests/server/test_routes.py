@@ -207,5 +207,10 @@ def test_no_key_is_in_what_is_read(jupyter: Jupyter) -> None:
         status, content = jupyter.ask("GET", f"{API}/{route.path}")
         assert status == 200 and Jupyter.KEY.encode() not in content
     studio = next(one for one in jupyter.call("GET", "backends") if one["name"] == "studio")
-    assert studio["key"] == {"needed": True, "found": True, "where": "GEMINI_API_KEY"}
+    assert studio["key"] == {
+        "needed": True,
+        "found": True,
+        "where": "GEMINI_API_KEY",
+        "kernels": [],
+    }
     assert studio["state"] == "ready" and studio["in_route"]

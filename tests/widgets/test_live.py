@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from queue import Empty
@@ -17,14 +19,18 @@ from gemini_magic.quota.usage import BucketUse, Snapshot, WindowUse
 from gemini_magic.widgets.live import LIVE, QUIET, LiveMeters
 from tests.kernels import Kernel
 
+AS_OF = re.compile(r'<b>0</b> <span style="[^"]*">as of \d\d:\d\d</span>')
+
 
 class Ledger:
-    """A ledger that a test changes."""
+    """A ledger that a test changes; it counts how often it is looked at, and read."""
 
     def __init__(self) -> None:
-        self.number = self.reads = 0
+        self.number = self.looks = self.reads = 0
         self.windows: tuple[WindowUse, ...] = ()
         self.problem: Exception | None = None
+        #: What the newest meters showed since they were made.
+        self.values: list[str] = []
 
     def read(self) -> Snapshot:
         self.reads += 1
@@ -34,10 +40,16 @@ class Ledger:
         return Snapshot(time.time(), (use,), where=str(self.number))
 
     def changes(self) -> int:
+        self.looks += 1
         return self.number
 
-    def live(self) -> LiveMeters:
-        return LiveMeters(self.read, self.changes, draw, lambda snapshot, now: snapshot.where)
+    def live(self, **more: Any) -> LiveMeters:
+        meters = LiveMeters(
+            self.read, self.changes, draw, lambda snapshot, now: snapshot.where, **more
+        )
+        self.values = []
+        meters.widget.children[0].observe(lambda change: self.values.append(change["new"]), "value")
+        return meters
 
 
 def draw(snapshot: Snapshot, now: float) -> str:
@@ -50,7 +62,7 @@ def ledger() -> Iterator[Ledger]:
     ipywidgets.Widget.close_all()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 5) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -59,51 +71,102 @@ def wait_for(condition: Callable[[], object], seconds: float = 5) -> None:
 
 def test_a_change_is_drawn_and_nothing_else_is_sent(ledger: Ledger) -> None:
     meters = ledger.live()
-    values: list[str] = []
-    meters.widget.observe(lambda change: values.append(change["new"]), "value")
-    assert meters.widget.value == "<b>0</b> "
+    assert meters.shown == "<b>0</b> "
     ledger.number = 1
-    wait_for(lambda: meters.widget.value == "<b>1</b> ")
+    wait_for(lambda: meters.shown == "<b>1</b> ")
     time.sleep(0.6)
-    assert values == ["<b>1</b> "]
+    assert ledger.values == ["<b>1</b> "]
     meters.close()
     assert not meters.live and meters.widget.comm is None
 
 
 def test_it_draws_at_most_four_times_a_second(ledger: Ledger) -> None:
-    meters = ledger.live()
-    values: list[str] = []
-    meters.widget.observe(lambda change: values.append(change["new"]), "value")
+    ledger.live()
     end = time.monotonic() + 2
     while time.monotonic() < end:
         ledger.number += 1
         time.sleep(0.005)
-    assert 4 <= len(values) <= 8, values
+    assert 4 <= len(ledger.values) <= 8, ledger.values
 
 
 def test_errors_are_shown_and_end(ledger: Ledger) -> None:
     meters = ledger.live()
     ledger.problem = OSError("the disk is full")
     ledger.number += 1
-    wait_for(lambda: meters.widget.value == "<b>0</b> the disk is full")
+    wait_for(lambda: meters.shown == "<b>0</b> the disk is full")
     ledger.problem = None  # it is tried again although nothing says that something changed
-    wait_for(lambda: meters.widget.value == "<b>1</b> ")
+    wait_for(lambda: meters.shown == "<b>1</b> ")
     assert meters.live
 
 
 def test_a_ledger_that_cannot_be_read_at_first(ledger: Ledger) -> None:
     ledger.problem = OSError("no such file")
-    assert "no such file" in ledger.live().widget.value
+    assert "no such file" in ledger.live().shown
 
 
-def test_only_the_newest_are_live(ledger: Ledger) -> None:
+def test_only_the_newest_follow_and_the_others_say_of_when_they_are(ledger: Ledger) -> None:
     meters = [ledger.live() for _ in range(LIVE + 2)]
-    assert [one.live for one in meters] == [False, False, *[True] * LIVE]
+    assert [one.follows for one in meters] == [False, False, *[True] * LIVE]
     ledger.number = 7
-    wait_for(lambda: all("7" in one.widget.value for one in meters[2:]))
-    assert [one.widget.value for one in meters[:2]] == ["<b>0</b> "] * 2
+    wait_for(lambda: all("7" in one.shown for one in meters[2:]))
+    wait_for(lambda: all(AS_OF.fullmatch(one.shown) for one in meters[:2]))
     meters[-1].close()
-    assert ledger.live().live and meters[2].live, "a closed one takes no room"
+    assert ledger.live().follows and meters[2].follows, "a closed one takes no room"
+    meters[0].wake()  # it was used
+    wait_for(lambda: meters[0].shown == "<b>7</b> ")
+    wait_for(lambda: "as of" in meters[2].shown and not meters[2].follows)
+
+
+def say(meters: LiveMeters, page: str, word: str) -> None:
+    """What sight.js says in a page."""
+    field = next(one for one in meters.widget.children if "gemini-magic-sight" in one._dom_classes)
+    field.set_state({"value": f"{page} {word}"})
+
+
+def test_what_nobody_sees_looks_at_nothing(ledger: Ledger) -> None:
+    meters = ledger.live()
+    say(meters, "a", "seen")
+    say(meters, "b", "seen")
+    say(meters, "a", "hidden")
+    ledger.number = 1
+    wait_for(lambda: meters.shown == "<b>1</b> ")
+    say(meters, "b", "hidden")
+    wait_for(lambda: "as of" in meters.shown)
+    looks, reads = ledger.looks, ledger.reads
+    ledger.number = 2
+    meters.wake()  # its panel is used, by its keyboard perhaps
+    time.sleep(1)
+    assert (ledger.looks, ledger.reads) == (looks, reads), "it polls"
+    assert "<b>1</b>" in meters.shown and meters.live and not meters.follows
+    others = [ledger.live() for _ in range(LIVE)]
+    assert all(one.follows for one in others), "it takes no room"
+    say(meters, "b", "seen")
+    wait_for(lambda: meters.shown == "<b>2</b> ")
+    wait_for(lambda: "as of" in others[0].shown)
+
+
+def test_what_stays_is_drawn_before_it_rests(ledger: Ledger) -> None:
+    kept: list[str] = []
+    meters = ledger.live(keep=lambda data: kept.append(data["text/plain"]))
+    ledger.number = 1
+    wait_for(lambda: meters.shown == "<b>1</b> ")
+    say(meters, "a", "hidden")
+    wait_for(lambda: kept == ["1"])
+    say(meters, "a", "seen")
+    wait_for(lambda: meters.follows and "as of" not in meters.shown)
+    say(meters, "a", "hidden")
+    wait_for(lambda: "as of" in meters.shown)
+    assert kept == ["1"], "nothing was counted: the notebook stays as it is"
+
+
+def test_what_rests_ends_too(ledger: Ledger) -> None:
+    meters = ledger.live()
+    say(meters, "a", "hidden")
+    wait_for(lambda: "as of" in meters.shown)
+    meters.close()
+    assert not meters.live
+    mine = [one for one in threading.enumerate() if one.name == "gemini_magic meters"]
+    wait_for(lambda: not any(one.is_alive() for one in mine))
 
 
 def test_it_ends_with_its_comm(ledger: Ledger) -> None:
@@ -120,7 +183,8 @@ def test_it_ends_with_its_comm(ledger: Ledger) -> None:
 def test_what_readers_without_a_kernel_see_stands_beside_the_live_view(ledger: Ledger) -> None:
     meters = ledger.live()
     still, live = meters.outputs()
-    assert "<b>0</b> </div>" in still["text/html"] and still["text/plain"] == "0"
+    assert "<b>0</b> <span" in still["text/html"] and still["text/plain"] == "0"
+    assert re.search(r"as of \d{4}-\d\d-\d\d \d\d:\d\d</span></div>", still["text/html"])
     assert set(live) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
     assert live["application/vnd.jupyter.widget-view+json"]["model_id"] == meters.widget.model_id
     assert live["text/plain"] == "", "what cannot draw it would show the same twice"
@@ -133,10 +197,7 @@ def test_what_readers_without_a_kernel_see_stands_beside_the_live_view(ledger: L
 
 def test_what_stays_is_drawn_again_once_nothing_changes_any_more(ledger: Ledger) -> None:
     kept: list[str] = []
-    LiveMeters(
-        ledger.read, ledger.changes, draw, lambda snapshot, now: snapshot.where,
-        lambda data: kept.append(data["text/plain"]),
-    )  # fmt: skip
+    ledger.live(keep=lambda data: kept.append(data["text/plain"]))
     for number in range(1, 6):
         ledger.number = number
         time.sleep(0.3)

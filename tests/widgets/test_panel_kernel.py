@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import threading
 import time
@@ -302,6 +303,132 @@ def test_the_code_is_the_one_of_cells_and_a_cell_goes_back(opened) -> None:
     quiet(page)
 
 
+def lab(page: Page, does: str, prompt: str, **more: Any) -> str:
+    """What panel.js tells of a click on one of these buttons, where the Lab extension is there."""
+    click = f"{time.monotonic()}"
+    told = {"id": click, "does": does, "text": prompt, **more}
+    page.front.set(page.front.find(css="gemini-magic-told"), json.dumps(told))
+    return click
+
+
+def wish(page: Page, click: str) -> dict[str, Any]:
+    """What the page is asked to do for a click."""
+    place = page.front.find(css="gemini-magic-wish")
+    page.front.until(lambda: click in page.value(place))
+    return json.loads(html.unescape(page.value(place)))
+
+
+def test_where_lab_hears_it_a_cell_is_inserted_at_once(opened) -> None:
+    page = opened()
+    page.set("Temperature", "0.25")
+    page.type("High wat")  # what follows is held back by the front end
+    page.open("Get code")
+    page.field("Insert as cell")
+    click = lab(page, "insert", 'High <b>water</b>\n\t"?"')
+    wanted = wish(page, click)
+    cell = '%%gemini --temperature 0.25\nHigh <b>water</b>\n\t"?"'
+    assert (wanted["what"], wanted["source"]) == ("insert", cell)
+    lab(page, "insert", 'High <b>water</b>\n\t"?"', done=True)
+    page.says("below this cell")
+    page.type('High <b>water</b>\n\t"?"')
+    assert page.front.run("1", cell_id="next").payload == []
+    # A notebook that does not take it after all: as without an extension.
+    lab(page, "insert", "x", done=False)
+    page.says("below the next cell")
+    (payload,) = page.front.run("1", cell_id="next").payload
+    assert payload["text"] == "%%gemini --temperature 0.25\nx"
+    assert page.sent == []
+    quiet(page)
+
+
+def test_a_selected_cell_is_loaded_and_written_back(opened, server: GoogleServer) -> None:
+    page = opened()
+    page.open("Load a cell")
+    back = page.field("Write back into the cell")
+    assert page.value(back, "disabled")
+    source = "# the tides\n\n%%gemini --chat sea -t 1\nHigh water?"
+    lab(page, "load", "unasked", cell="abc", source=source)
+    page.front.until(lambda: page.value(page.prompt) == "High water?")
+    page.says("without --chat", "loaded from: %%gemini --chat sea -t 1 High water?")
+    page.front.until(lambda: not page.value(back, "disabled"))
+    page.front.until(lambda: page.value(page.field("Temperature")) == "1.0")
+    page.set("Temperature", "0.5")
+    page.type("Low wa")
+    wanted = wish(page, lab(page, "back", "Low water?"))
+    new = "# the tides\n\n%%gemini --chat sea --temperature 0.5\nLow water?"
+    assert (wanted["what"], wanted["cell"], wanted["source"]) == ("replace", "abc", new)
+    lab(page, "back", "Low water?", done=True)
+    page.says("Written, and not run.")
+    # What was asked since is still the cell's prompt.
+    page.front.until(lambda: page.value(page.prompt) == "Low water?")
+    page.ask("Low water at Brest?")
+    wanted = wish(page, lab(page, "back", ""))
+    assert wanted["source"] == new.replace("water?", "water at Brest?")
+    lab(page, "back", "", done=False)
+    page.says("nothing was written")
+    # It is what was loaded last that can be written back, and nothing that has no place.
+    lab(page, "load", "", cell="def", source="x = 1")
+    page.says("this is not a %%gemini cell")
+    assert wish(page, lab(page, "back", ""))["cell"] == "abc"
+    page.set("or its text", "%%gemini\npasted")
+    page.press("Load")
+    page.front.until(lambda: page.value(page.prompt) == "pasted")
+    page.front.until(lambda: page.value(back, "disabled"))
+    lab(page, "back", "")
+    page.says("no cell was loaded")
+    quiet(page)
+
+
+def test_without_an_extension_nothing_is_said_of_the_selected_cell(opened) -> None:
+    page = opened()
+    page.open("Load a cell")
+    for label in ("Load the selected cell", "Write back into the cell"):
+        button = page.field(label)
+        row = next(
+            one for one in page.front.models.values() if f"IPY_MODEL_{button}" in
+            one.get("children", ())
+        )  # fmt: skip
+        layout = page.front.models[row["layout"].removeprefix("IPY_MODEL_")]
+        assert layout["display"] == "none" and "gemini-magic-in-lab" in row["_dom_classes"]
+    for odd in ("no JSON", "[1]", '{"id": 1}', '{"id": "1", "does": "run", "text": "x"}'):
+        page.front.set(page.front.find(css="gemini-magic-told"), odd)
+    page.ask("x")
+    quiet(page)
+
+
+def test_a_panel_that_nobody_sees_looks_at_nothing(opened, kernel: Kernel) -> None:
+    page = opened()
+    page.ask("one")
+    page.says("1 / 20")
+    sight = page.front.find(css="gemini-magic-sight")
+    page.front.set(sight, "a seen")
+    page.front.set(sight, "a hidden")
+    page.says("as of ")
+    kernel.run(
+        "import sys, threading, time\n"
+        "def where():\n"
+        "    (one,) = [t for t in threading.enumerate() if t.name == 'gemini_magic meters']\n"
+        "    frame, names = sys._current_frames()[one.ident], []\n"
+        "    while frame: names.append(frame.f_code.co_name); frame = frame.f_back\n"
+        "    return names"
+    )
+    script = "seen = [where() for _ in range(60) if not time.sleep(0.025)]"
+    kernel.run("get_ipython().run_line_magic('gemini', '--quiet --fresh two')")
+    kernel.run(script)
+    assert kernel.value("all('wait' in one and '_rest' in one for one in seen)")
+    page.front.read()
+    assert "1 / 20" in page.all and "as of " in page.all
+    page.type("typed")  # it is used, by its keyboard perhaps
+    page.front.until(lambda: "≈" in page.value(page.front.find(css="gemini-magic-count")))
+    assert "as of " in page.all
+    page.front.set(sight, "a seen")
+    page.says("2 / 20")
+    page.front.until(lambda: "as of " not in page.all)
+    kernel.run("get_ipython().run_line_magic('gemini', '--quiet --fresh three')")
+    page.says("3 / 20")
+    quiet(page)
+
+
 def test_a_cell_that_ran_is_taken_over(opened) -> None:
     page = opened("%gemini panel 3", "%%gemini -t 1\none", "%%gemini --top-p 0.5\ntwo")
     assert page.value(page.prompt) == "two"
@@ -581,13 +708,18 @@ def test_meters_follow_nothing_once_nobody_uses_the_panel(server: GoogleServer) 
     meters = panel_meters(load(), lambda: Who("studio", MODEL), lambda: used)
     try:
         time.sleep(0.6)
-        assert meters.live and "as of " not in meters.widget.value
+        assert meters.follows and "as of " not in meters.shown
         used -= IDLE + 1
-        deadline = time.monotonic() + 30
-        while meters.live:
+        deadline = time.monotonic() + 60
+        while "as of " not in meters.shown:
+            assert time.monotonic() < deadline, "it does not say that it is no longer true"
+            time.sleep(0.05)
+        assert f"{MODEL}: nothing counted yet" in meters.shown and not meters.follows
+        used = time.monotonic()
+        meters.wake()
+        while "as of " in meters.shown:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert f"{MODEL}: nothing counted yet" in meters.widget.value
-        assert "as of " in meters.widget.value, "it says that it is no longer true"
+        assert meters.follows
     finally:
         ipywidgets.Widget.close_all()

@@ -6,6 +6,11 @@ import { Signal, type ISignal } from '@lumino/signaling';
 import { headOf, type Magics } from './head';
 import { Prompt } from './prompt';
 
+/** Whether a cell is one of ours. */
+export function isPrompt(cell: Cell | null, magics: Magics): boolean {
+  return cell?.model.type === 'code' && headOf(cell.model.sharedModel.getSource(), magics) !== null;
+}
+
 export class ActiveCell {
   constructor(
     private readonly _tracker: INotebookTracker,
@@ -23,11 +28,7 @@ export class ActiveCell {
 
   /** Whether the active cell is one of ours. */
   get isPrompt(): boolean {
-    const cell = this._tracker.activeCell;
-    return (
-      cell?.model.type === 'code' &&
-      headOf(cell.model.sharedModel.getSource(), this._magics()) !== null
-    );
+    return isPrompt(this._tracker.activeCell, this._magics());
   }
 
   /** The cell, which stays the same whatever gets active then; null if it is none of ours. */

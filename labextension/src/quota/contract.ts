@@ -78,8 +78,22 @@ export interface IRequest {
 export type LiveMessage =
   | { type: 'quota'; data: IQuota }
   | { type: 'requests'; data: IRequest[] }
-  /** A notebook was saved with keys in it; the guard's subject, not ours. */
-  | { type: 'secrets'; path: string; findings: unknown[] };
+  /** A number that changes with what kernels report of the backends' keys. */
+  | { type: 'kernels'; data: number }
+  | ({ type: 'secrets'; again?: boolean } & ISaved);
+
+/** A notebook was saved with other keys in it than before; its path is the contents manager's. */
+export interface ISaved {
+  path: string;
+  findings: { id: string; [name: string]: unknown }[];
+}
+
+/** What a kernel says of a backend's key: in which of these places it is, null if in none. */
+export interface IKernelKey {
+  /** Its path below the server's root; null if it is not known, or elsewhere. */
+  notebook: string | null;
+  where: 'environment' | '.env' | 'keyring' | 'file' | null;
+}
 
 export interface IBackend {
   name: string;
@@ -87,7 +101,8 @@ export interface IBackend {
   base_url: string | null;
   models: string[];
   model: string | null;
-  key: { needed: boolean; found: boolean; where: string | null };
+  /** As the kernels report it; by the server's own environment where none did. */
+  key: { needed: boolean; found: boolean; where: string | null; kernels: IKernelKey[] };
   project: string | null;
   tier: string | null;
   state: 'ready' | 'no key' | 'exhausted' | 'unknown';

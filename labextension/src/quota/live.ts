@@ -4,8 +4,9 @@ import { ServerConnection } from '@jupyterlab/services';
 import { VDomModel } from '@jupyterlab/ui-components';
 import { Token } from '@lumino/coreutils';
 import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
 import { ask, Refused, socketAddress } from '../request';
-import type { IQuota, IRequest } from './contract';
+import type { IQuota, IRequest, ISaved, LiveMessage } from './contract';
 
 /** Milliseconds before the first attempt to connect again, and the longest such pause. */
 const SHORTEST = 1_000;
@@ -26,13 +27,16 @@ export interface ILive extends VDomModel {
   readonly quota: IQuota | null;
   /** The newest requests of all kernels, newest first; null if not known. */
   readonly requests: IRequest[] | null;
+  /** Grows with each change of what kernels report of their keys; 0 if not known. */
+  readonly kernels: number;
+  /** A notebook was saved with other keys than before; heard while somebody holds the model. */
+  readonly saved: ISignal<ILive, ISaved>;
   /** Ask for news until disposed; connected while anybody asks and the page is seen. */
   hold(): IDisposable;
 }
 
 /** Others may come: a newer server's. */
-type Message =
-  { type: 'quota'; data: IQuota } | { type: 'requests'; data: IRequest[] } | { type: 'other' };
+type Message = LiveMessage | { type: 'other' };
 
 export const ILive = new Token<ILive>(
   'gemini-magic:ILive',
@@ -43,6 +47,8 @@ export class LiveModel extends VDomModel implements ILive {
   state: LiveState = 'off';
   quota: IQuota | null = null;
   requests: IRequest[] | null = null;
+  kernels = 0;
+  readonly saved: Signal<ILive, ISaved> = new Signal(this);
 
   constructor(private readonly settings = ServerConnection.makeSettings()) {
     super();
@@ -112,8 +118,23 @@ export class LiveModel extends VDomModel implements ILive {
       this.quota = message.data;
     } else if (message.type === 'requests') {
       this.requests = message.data;
+    } else if (message.type === 'kernels') {
+      this.kernels = message.data;
+    } else if (message.type === 'secrets') {
+      this.hearOfKeys(message, message.again === true && this.quota === null);
     }
     this.become('live', true);
+  }
+
+  /** What was saved before this page began to listen is no news (`old`), nor what it heard of. */
+  private hearOfKeys({ path, findings }: ISaved, old: boolean): void {
+    const ids = findings.map(one => one.id).join();
+    if (this.heard.get(path) !== ids) {
+      this.heard.set(path, ids);
+      if (!old) {
+        this.saved.emit({ path, findings });
+      }
+    }
   }
 
   /** After the connection broke: a missing route is left alone, everything else tried again. */
@@ -159,6 +180,8 @@ export class LiveModel extends VDomModel implements ILive {
     }
   }
 
+  /** The keys with which notebooks were saved, as far as was heard. */
+  private readonly heard = new Map<string, string>();
   private holders = 0;
   private failures = 0;
   private timer = 0;

@@ -121,13 +121,13 @@ function Sections(props: ISections): React.JSX.Element {
   const { live, backends, trans, seen, adding, onAdding } = props;
   useModel(live);
   useHold(live, seen);
-  // A meter that fills up or opens again changes what the backends can do.
+  // A meter that fills up or opens again, or a kernel, changes what the backends can do.
   const states = live.quota?.meters.map(one => `${one.backend} ${one.state}`).join() ?? '';
   React.useEffect(() => {
-    if (seen && states !== '') {
+    if (seen && (states !== '' || live.kernels > 0)) {
       void backends.refresh();
     }
-  }, [backends, states]);
+  }, [backends, states, live.kernels]);
   const section = (
     id: string,
     title: string,

@@ -89,6 +89,22 @@ describe('an editor', () => {
     expect(asked).toEqual(['options']);
   });
 
+  it('is left alone by a table that tells it nothing', async () => {
+    const table = new OptionTable(server());
+    const highlighter = new Highlighter(registry(), table, new Magics());
+    const views = ['print(5 % 3)', 'x = %gemini -q hi', '%%gemini -q hi'].map(doc =>
+      editor(doc, highlighter)
+    );
+    const before = views.map(view => view.state);
+    await table.load();
+    expect(views.map((view, at) => view.state === before[at])).toEqual([true, false, false]);
+    const [code, line, prompt] = views as [EditorView, EditorView, EditorView];
+    expect([marked(line, 'Option'), marked(line, 'Text')]).toEqual([['-q'], []]);
+    replace(code, 0, 0, '%gemini -q hi\n');
+    expect([marked(code, 'Option'), marked(code, 'Text')]).toEqual([['-q'], []]);
+    expect(spoken(prompt)).toBe('gemini');
+  });
+
   it('takes other names of the magic', async () => {
     const highlighter = new Highlighter(registry(), await loaded(), new Magics());
     const view = editor('%%ask hello', highlighter);

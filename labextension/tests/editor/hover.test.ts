@@ -1,8 +1,9 @@
 import { EditorState } from '@codemirror/state';
+import { EditorView, showTooltip } from '@codemirror/view';
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 import { Magics } from '../../src/editor/head';
-import { helpFor, wordAt, type IHelp } from '../../src/editor/hover';
+import { helpFor, hover, wordAt, type IHelp } from '../../src/editor/hover';
 import { OptionTable } from '../../src/editor/options';
 import { loaded } from './table';
 
@@ -57,6 +58,22 @@ describe('help', () => {
   ])('says nothing in %j', async text => {
     expect(await help(text)).toBeNull();
   });
+});
+
+it('an editor is given tooltips when the mouse first comes to it', () => {
+  const extensions = hover(() => new Magics(), table, trans);
+  const [one, other] = [1, 2].map(
+    () => new EditorView({ doc: '%%gemini -m x', extensions, parent: document.body })
+  ) as [EditorView, EditorView];
+  const tooltips = (view: EditorView): number => view.state.facet(showTooltip).length;
+  expect([tooltips(one), tooltips(other)]).toEqual([0, 0]);
+  const line = one.contentDOM.firstElementChild;
+  for (let times = 0; times < 2; times++) {
+    line?.dispatchEvent(new MouseEvent('mouseover', { bubbles: true }));
+    expect([tooltips(one), tooltips(other)]).toEqual([1, 0]);
+  }
+  one.destroy();
+  other.destroy();
 });
 
 describe('the table', () => {

@@ -13,7 +13,7 @@ function backend(name: string, more: Partial<IBackend> = {}): IBackend {
     base_url: null,
     models: [],
     model: null,
-    key: { needed: true, found: true, where: null },
+    key: { needed: true, found: true, where: null, kernels: [] },
     project: null,
     tier: null,
     state: 'ready',

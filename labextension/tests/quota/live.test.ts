@@ -94,11 +94,60 @@ describe('what is heard', () => {
     expect([model.quota, model.requests]).toEqual([null, null]);
   });
 
+  it('counts what kernels report', () => {
+    expect(model.kernels).toBe(0);
+    model.hold();
+    sockets.newest.say({ type: 'kernels', data: 4 });
+    expect(model.kernels).toBe(4);
+  });
+
   it('what is known stays while nobody looks', () => {
     const held = model.hold();
     sockets.newest.say({ type: 'quota', data: quotaOf(3) });
     held.dispose();
     expect(model.quota?.tightest?.used).toBe(3);
+  });
+});
+
+describe('notebooks that were saved with keys', () => {
+  let heard: string[];
+
+  function secrets(path: string, ids: string[], again?: boolean): void {
+    const findings = ids.map(id => ({ id }));
+    sockets.newest.say({ type: 'secrets', path, findings, ...(again ? { again } : {}) });
+  }
+
+  beforeEach(() => {
+    heard = [];
+    model.saved.connect((_, { path, findings }) => {
+      heard.push(`${path} ${findings.map(one => one.id).join()}`);
+    });
+  });
+
+  it('are told as they change', () => {
+    model.hold();
+    secrets('a.ipynb', ['x', 'y']);
+    secrets('a.ipynb', ['x', 'y']);
+    secrets('b.ipynb', ['x']);
+    secrets('a.ipynb', []);
+    expect(heard).toEqual(['a.ipynb x,y', 'b.ipynb x', 'a.ipynb ']);
+  });
+
+  it('are no news where they were so before the page came, and are told after a pause', () => {
+    let held = model.hold();
+    secrets('old.ipynb', ['x'], true);
+    sockets.newest.say({ type: 'quota', data: quotaOf(1) });
+    expect(heard).toEqual([]);
+    held.dispose();
+    held = model.hold();
+    secrets('old.ipynb', ['x'], true);
+    secrets('meanwhile.ipynb', ['z'], true);
+    expect(heard).toEqual(['meanwhile.ipynb z']);
+    held.dispose();
+  });
+
+  it('no connection is opened for them', () => {
+    expect(sockets.opened).toHaveLength(0);
   });
 });
 

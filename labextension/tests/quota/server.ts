@@ -141,7 +141,7 @@ export function backendOf(name: string, more: Partial<IBackend> = {}): IBackend 
     base_url: 'http://127.0.0.1:9/v1',
     models: [],
     model: 'a-model',
-    key: { needed: true, found: true, where: 'the keyring' },
+    key: { needed: true, found: true, where: 'the keyring', kernels: [] },
     project: null,
     tier: null,
     state: 'ready',

@@ -7,6 +7,7 @@ import { CacheModel } from '../../src/quota/cache';
 import { GalleryModel } from '../../src/quota/gallery';
 import { HistoryModel } from '../../src/quota/history';
 import { Jumper } from '../../src/quota/jump';
+import type { IKernelKey } from '../../src/quota/contract';
 import { LiveModel } from '../../src/quota/live';
 import { Sidebar } from '../../src/quota/sidebar';
 import { StatusItem } from '../../src/quota/statusItem';
@@ -163,7 +164,10 @@ describe('the side bar', () => {
     routes = new Routes({
       'GET backends': [
         backendOf('studio'),
-        backendOf('bare', { state: 'no key', key: { needed: true, found: false, where: null } })
+        backendOf('bare', {
+          state: 'no key',
+          key: { needed: true, found: false, where: null, kernels: [] }
+        })
       ],
       'GET presets': [PRESET, OTHER],
       'GET cache': { replies: 2, bytes: 1_500 },
@@ -373,6 +377,59 @@ describe('the side bar', () => {
       name: 'mine',
       kind: 'openai',
       base_url: 'http://127.0.0.1:9/v1'
+    });
+  });
+
+  it.each([
+    [[], 'No key found'],
+    [[['harbour.ipynb', null]], 'No key: the kernel of harbour.ipynb found none'],
+    [
+      [
+        ['a/tides.ipynb', null],
+        [null, null]
+      ],
+      'No key: the kernels of tides.ipynb, another notebook found none'
+    ],
+    [[['a.ipynb', 'environment']], 'Key found by 1 kernel (environment)'],
+    [
+      [
+        ['a.ipynb', 'environment'],
+        ['b.ipynb', '.env'],
+        ['c.ipynb', 'environment']
+      ],
+      'Key found by 3 kernels (environment, .env file)'
+    ],
+    [
+      [
+        ['a.ipynb', 'keyring'],
+        ['<b>.ipynb', null]
+      ],
+      'Key found by 1 kernel (keyring); the kernel of <b>.ipynb found none'
+    ]
+  ] as [[string | null, IKernelKey['where']][], string][])(
+    'the kernels’ word on a key: %j',
+    async (said, text) => {
+      const kernels = said.map(([notebook, where]) => ({ notebook, where }));
+      const found = kernels.some(kernel => kernel.where !== null);
+      routes.answers['GET backends'] = [
+        backendOf('harbour', {
+          key: { needed: true, found, where: found ? 'environment' : null, kernels }
+        })
+      ];
+      await say({ type: 'kernels', data: 1 }); // asks for the list anew
+      await until(() => {
+        expect(sidebar.node.querySelector('[data-backend=harbour]')?.textContent).toContain(text);
+      });
+    }
+  );
+
+  it('what was stored since the kernels looked is found', async () => {
+    const kernels = [{ notebook: 'a.ipynb', where: null }];
+    const key = { needed: true, found: true, where: 'the keyring', kernels };
+    routes.answers['GET backends'] = [backendOf('harbour', { key })];
+    await say({ type: 'kernels', data: 1 });
+    await until(() => {
+      expect(sidebar.node.textContent).toContain('Key found: the keyring');
     });
   });
 

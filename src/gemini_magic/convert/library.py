@@ -125,7 +125,7 @@ def closure(names: Iterable[str], wanted: Set[str] = frozenset()) -> list[Helper
     read = set(wanted)
     while True:
         needed = _reached(names, read)
-        more = {attr for helper in needed for attr in _attributes(helper.source)} - read
+        more = {attr for helper in needed for attr in _read_of_answers(helper.source)} - read
         if not more:
             return needed
         read |= more
@@ -140,8 +140,14 @@ def _reached(names: Iterable[str], read: Set[str]) -> list[Helper]:
     return [lean(helper, read) for name, helper in helpers().items() if name in needed]
 
 
-def _attributes(source: str) -> set[str]:
-    return {one.attr for one in ast.walk(ast.parse(source)) if isinstance(one, ast.Attribute)}
+def _read_of_answers(source: str) -> set[str]:
+    return {
+        one.attr
+        for one in ast.walk(ast.parse(source))
+        if isinstance(one, ast.Attribute)
+        and isinstance(one.value, ast.Name)
+        and one.value.id in ("reply", "self")
+    }
 
 
 def renamed(source: str, names: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ import io
 import re
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from gemini_magic.convert import pytext
 from gemini_magic.convert.notebook_file import Cell, Notebook
@@ -102,7 +102,7 @@ class _Lifter:
         for node in tree.body:
             if not (isinstance(node, ast.Expr) and _is_magic(node.value)):
                 continue
-            given = [one.value for one in node.value.args if isinstance(one, ast.Constant)]  # type: ignore[attr-defined]
+            given = [one.value for one in node.value.args if isinstance(one, ast.Constant)]
             if len(given) != 2 or given[0] not in ("env", "set_env"):
                 continue
             name, _, value = re.sub(r"[=\s]+", "=", str(given[1]).strip(), count=1).partition("=")
@@ -141,7 +141,7 @@ def _literals(tree: ast.Module, places: Places) -> Iterator[tuple[Span, str]]:
         waiting += ast.iter_child_nodes(node)
 
 
-def _is_magic(node: ast.AST) -> bool:
+def _is_magic(node: ast.AST) -> TypeGuard[ast.Call]:
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

@@ -13,7 +13,8 @@ from gemini_magic.cell import GeminiCell
 from gemini_magic.config import Backend
 from gemini_magic.convert.context import Context
 from gemini_magic.convert.names import Names
-from gemini_magic.convert.static import Static, Unknown
+from gemini_magic.convert.static import Static
+from gemini_magic.convert.static_definitions import Unknown
 from gemini_magic.convert.steps import Prompt
 from gemini_magic.errors import GeminiMagicError, UsageError
 from gemini_magic.options import settings_of

@@ -41,7 +41,7 @@ _HEADS = {"left-out": "Left out", "differs": "Differs", "route": "Route", "undef
 #: What answers have in a notebook alone.
 _NOT_KEPT = frozenset(
     {"thoughts", "target", "model_version", "seconds", "request", "notices", "cached", "left",
-     "cost", "parts", "exchanged", "tool_calls", "citations", "queries", "first", "model"}
+     "cost", "parts", "exchanged", "queries", "first"}
 )  # fmt: skip
 #: Calls whose value nobody wants to see.
 _SPEAKING = frozenset({"print", "display", "exec", "input", "exit", "quit", "help"})
@@ -85,6 +85,7 @@ class _Writer:
         self._cells: list[Cell] = []
         self._installed: dict[str, str] = {}
         self._asks = names.asks
+        self._missing = _NOT_KEPT | (set() if target == "python-genai" else {"citations"})
 
     @property
     def files(self) -> tuple[tuple[str, bytes], ...]:
@@ -129,7 +130,7 @@ class _Writer:
         for node in ast.walk(code.tree):
             match node:
                 case ast.Attribute(value=ast.Name(id=name), attr=field) if (
-                    field in _NOT_KEPT and name in self._names.replies
+                    field in self._missing and name in self._names.replies
                 ):
                     note("left-out", f"{name}.{field}: no answer of a script has it")
         changes += without_ipython(code, inside, self._asking, note)

@@ -51,14 +51,36 @@ _PLACEHOLDER = re.compile(
 _NO_VALUE = re.compile(r"your[-_ ]|<.*>|\$\{|x{6}", re.I)
 #: A literal that is given as a key, and what it is given to: an argument, a variable, an entry.
 _GIVEN = re.compile(
-    r"""(?P<name>\b\w*(?:(?i:api_?key)|KEY|TOKEN|SECRET))\b
+    r"""(?P<name>\b\w*(?:(?i:api_?key)|KEY|TOKEN|SECRET|PASSWORD))\b
         (?:["']\s*,|["']?\]?\s*(?::\s*str(?:ing)?\s*)?[=:])\s*(?:\(\s*)?
         [rbuRBU]{0,2}(?P<quote>["'`])(?P<key>[^\s"'`\\{}]{6,})(?P=quote)
       | (?P<old>\bGoogleGenerativeAI\()\s*["'`](?P<first>[^\s"'`\\{}]{6,})["'`]""",
     re.X,
 )
+#: A cell whose lines are a shell's, or those of a file that is no program.
+_SHELL_CELL = re.compile(
+    r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*%%(?:!|(?:ba|z)?sh\b|sx\b|script\b|system\b|"
+    r"(?:write)?file\b(?![^\n]*\.(?:py|[cm]?[jt]sx?)\s))"
+)
+#: A line that is a shell's, or sets a variable of the environment.
+_SHELL = re.compile(r"(?:[\w,.\t ]+=[ \t]*)?(?:!|%s[xy]|(?:export|setx?|env)[ \t])")
+_ENV = re.compile(
+    r"%(?:set_)?env[ \t]+(?P<name>\w*(?i:KEY|TOKEN|SECRET|PASSWORD))(?:[ \t]*=[ \t]*|[ \t]+)"
+    r"(?P<quote>[\"']?)(?P<key>\S.*?)(?P=quote)\s*\Z"
+)
+#: What a shell's line gives such a variable: in quotes, or one word that is not put together.
+_WORD = re.compile(
+    r"""(?<![\w.])(?P<name>\w*(?i:KEY|TOKEN|SECRET|PASSWORD))=
+        (?:(?P<quote>["'])(?P<key>[^"'\n$`]{6,})(?P=quote)
+        | (?P<word>[^\s"'`;&|<>(){}\[\]$,]{6,})(?=[\s"';&|),]|\Z))""",
+    re.X,
+)
+#: What a value begins with that is another variable's, or a command's.
+_EXPANDED = re.compile(r"\$|`|\{[^{}]*\}\Z")
 #: What stands there but is no key: the name of a variable.
 _VARIABLE = re.compile(r"[A-Z][A-Z_]*\Z")
+#: A text that is given as a key is no longer shown if it has so many characters.
+_LEAST = 6
 #: A key has at least so many different characters in what is random of it.
 _DIFFERENT = 8
 #: A value of the environment that is shorter than this is found in many texts by chance.
@@ -96,24 +118,45 @@ def keys_given(text: str) -> list[Key]:
     """The literals of a program (Python or JavaScript) that are given as keys, in their order.
 
     They are not told by what they look like: a proxy's key may be any text. Those that look like a
-    known service's key are among them.
+    known service's key are among them. Values of the environment (``%env``, ``export``, shells) are
+    keys by their variable's name.
     """
-    found: list[Key] = []
+    found = [(match.span("first" if match["old"] else "key"), match["name"] or "")
+             for match in _GIVEN.finditer(text)]  # fmt: skip
+    keys: list[Key] = []
     line, counted = 1, 0
-    for match in _GIVEN.finditer(text):
-        group = "first" if match["old"] else "key"
-        value = match[group]
+    for (start, end), given in sorted([*found, *_exported(text)]):
+        value = text[start:end]
         if _NO_VALUE.match(value) or _VARIABLE.match(value) or not re.search(r"\w", value):
             continue
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", match["name"] or "").upper().lstrip("_")
+        if keys and start < keys[-1].end:
+            continue
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", given).upper().lstrip("_")
         if looks := keys_in(value):
             name = looks[0].name
         elif name in ("", "API_KEY", "APIKEY"):  # of a program that asks Gemini
             name = "GEMINI_API_KEY"
-        start, end = match.span(group)
         line, counted = line + text.count("\n", counted, start), start
-        found.append(Key(start, end, line, name))
-    return found
+        keys.append(Key(start, end, line, name))
+    return keys
+
+
+def _exported(text: str) -> Iterator[tuple[tuple[int, int], str]]:
+    """Where values of the environment stand, and their variables' names."""
+    is_shell = _SHELL_CELL.match(text) is not None
+    for line in re.finditer(r"[^\n]+", text):
+        given = line[0].lstrip()
+        lead = line.start() + len(line[0]) - len(given)
+        if (env := _ENV.match(given)) is not None:
+            matches, group = [env] if len(env["key"]) >= _LEAST else [], "key"
+        elif is_shell or _SHELL.match(given):
+            matches, group = [*_WORD.finditer(given)], ""
+        else:
+            continue
+        for match in matches:
+            start, end = match.span(group or ("key" if match["key"] else "word"))
+            if not _EXPANDED.match(match.string, start, end):
+                yield (lead + start, lead + end), match["name"]
 
 
 def without_values(text: str, names: Mapping[str, str]) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ast
 import builtins
-import inspect
 from collections.abc import Callable
 from typing import Any
 
+from gemini_magic.convert.static_definitions import Unknown, class_of, function_of
 from gemini_magic.convert.steps import Code
 
 #: What may be used of which module.
@@ -34,13 +34,7 @@ _ALLOWED: dict[str, frozenset[str]] = {
 }  # fmt: skip
 _BUILTINS = frozenset({"str", "int", "float", "bool", "list", "dict", "tuple", "set", "bytes",
                        "frozenset", "object"})  # fmt: skip
-#: Decorators that leave a signature as it is.
-_HARMLESS = frozenset({"cache", "lru_cache", "staticmethod"})
 _DEEPEST = 20
-
-
-class Unknown(Exception):
-    """Something cannot be told from the code alone; the message says what."""
 
 
 class Static:
@@ -80,14 +74,14 @@ class Static:
 
     def value(self, expression: str) -> Any:
         """The type, or JSON value, that an expression stands for. Raises ``Unknown``."""
-        return self._guarded(lambda: self._type(ast.parse(expression, mode="eval").body))
+        return self._guarded(lambda: self.type_of(ast.parse(expression, mode="eval").body))
 
     def function(self, name: str) -> Callable[..., Any]:
         """A function with the signature and the docstring of the notebook's. Raises ``Unknown``."""
         node = self._nodes.get(name)
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             raise Unknown(f"{name} is not defined by a def in a cell of its own level")
-        made: Callable[..., Any] = self._guarded(lambda: self._function(node))
+        made: Callable[..., Any] = self._guarded(lambda: function_of(self, node))
         return made
 
     def _guarded(self, make: Callable[[], Any]) -> Any:
@@ -119,7 +113,7 @@ class Static:
             if name in self._making or len(self._making) > _DEEPEST:
                 raise Unknown(f"{name} goes round in circles")
             self._making.append(name)
-            made = self._class(node) if isinstance(node, ast.ClassDef) else self._type(node)
+            made = class_of(self, node) if isinstance(node, ast.ClassDef) else self.type_of(node)
             self._making.pop()
             self._made[name] = made
             return made
@@ -139,7 +133,8 @@ class Static:
 
     # --- types ---
 
-    def _type(self, node: ast.AST) -> Any:
+    def type_of(self, node: ast.AST) -> Any:
+        """The type that an expression of the code stands for. Raises ``Unknown``."""
         match node:
             case ast.Constant(value=None):
                 return None
@@ -148,7 +143,7 @@ class Static:
                     import typing
 
                     return typing.ForwardRef(text)
-                return self._type(ast.parse(text, mode="eval").body)
+                return self.type_of(ast.parse(text, mode="eval").body)
             case ast.Name(id=name):
                 if name in self._making and name in self._nodes:
                     import typing
@@ -160,9 +155,9 @@ class Static:
             case ast.BinOp(left=left, op=ast.BitOr(), right=right):
                 import typing
 
-                return typing.Union[self._type(left), self._type(right)]  # noqa: UP007
+                return typing.Union[self.type_of(left), self.type_of(right)]  # noqa: UP007
             case ast.Subscript(value=base, slice=inner):
-                return self._generic(self._type(base), inner)
+                return self._generic(self.type_of(base), inner)
             case ast.Dict() | ast.List():
                 return ast.literal_eval(node)
         raise Unknown(f"{ast.unparse(node)[:40]} is not looked at")
@@ -172,13 +167,13 @@ class Static:
 
         parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
         if base is typing.Literal:
-            given = tuple(self._default(one) for one in parts)
+            given = tuple(self.default_of(one) for one in parts)
             return typing.Literal[given]
         if base is typing.Annotated:
             first, *rest = parts
-            return typing.Annotated[(self._type(first), *map(self._default, rest))]
+            return typing.Annotated[(self.type_of(first), *map(self.default_of, rest))]
         made = tuple(
-            ... if isinstance(one, ast.Constant) and one.value is ... else self._type(one)
+            ... if isinstance(one, ast.Constant) and one.value is ... else self.type_of(one)
             for one in parts
         )
         if base in (list, set, frozenset, tuple, dict) or base in _generics():
@@ -187,7 +182,7 @@ class Static:
             return base[made if len(made) > 1 or base is tuple else made[0]]
         raise Unknown("a generic type of the notebook's own")
 
-    def _default(self, node: ast.expr) -> Any:
+    def default_of(self, node: ast.expr) -> Any:
         """A literal, a member of an enum, or what ``Field`` says."""
         match node:
             case ast.Call(func=function, args=args, keywords=keywords):
@@ -195,11 +190,11 @@ class Static:
 
                 import pydantic
 
-                called = self._type(function)
+                called = self.type_of(function)
                 if called not in (pydantic.Field, dataclasses.field):
                     raise Unknown(f"{ast.unparse(node)[:40]} is not looked at")
-                given = {str(one.arg): self._default(one.value) for one in keywords}
-                return called(*map(self._default, args), **given)
+                given = {str(one.arg): self.default_of(one.value) for one in keywords}
+                return called(*map(self.default_of, args), **given)
             case ast.Attribute(value=ast.Name(id=name), attr=member) if name in self._nodes:
                 import enum
 
@@ -212,132 +207,6 @@ class Static:
             return ast.literal_eval(node)
         except (ValueError, TypeError, RecursionError):
             raise Unknown(f"{ast.unparse(node)[:40]} is no literal") from None
-
-    # --- classes ---
-
-    def _class(self, node: ast.ClassDef) -> Any:
-        import enum
-        import typing
-
-        import pydantic
-
-        made: Any
-        bases = tuple(self._type(base) for base in node.bases)
-        doc = ast.get_docstring(node, clean=False)
-        decorators = [ast.unparse(one).partition("(")[0] for one in node.decorator_list]
-        keywords = {str(one.arg): ast.literal_eval(one.value) for one in node.keywords}
-        if not bases and len(decorators) == 1 and decorators[0].endswith("dataclass"):
-            return self._dataclass(node, doc)
-        if decorators or not bases:
-            raise Unknown(f"the class {node.name} is of no well-known kind")
-        if isinstance(bases[-1], enum.EnumMeta):
-            return self._enum(node, bases, doc)
-        if bases[0] is typing.NamedTuple:
-            fields = self._fields(node)
-            if any(default is not inspect.Parameter.empty for _, default in fields.values()):
-                raise Unknown(f"{node.name} has defaults")
-            make: Any = typing.NamedTuple
-            made = make(node.name, [(n, hint) for n, (hint, _) in fields.items()])
-        elif len(bases) == 1 and getattr(bases[0], "__name__", "") == "TypedDict":
-            import typing_extensions
-
-            fields = self._fields(node)
-            make = typing_extensions.TypedDict
-            made = make(node.name, {n: hint for n, (hint, _) in fields.items()}, **keywords)
-        elif len(bases) == 1 and isinstance(bases[0], type) and issubclass(
-            bases[0], pydantic.BaseModel
-        ):  # fmt: skip
-            if keywords:
-                raise Unknown(f"{node.name} is configured")
-            given: dict[str, Any] = {
-                name: (hint, ... if default is inspect.Parameter.empty else default)
-                for name, (hint, default) in self._fields(node).items()
-            }
-            made = pydantic.create_model(node.name, __base__=bases[0], __doc__=doc, **given)
-        else:
-            raise Unknown(f"the class {node.name} is of no well-known kind")
-        made.__doc__ = doc
-        return made
-
-    def _fields(self, node: ast.ClassDef) -> dict[str, tuple[Any, Any]]:
-        fields: dict[str, tuple[Any, Any]] = {}
-        for one in node.body:
-            match one:
-                case ast.AnnAssign(target=ast.Name(id=name), annotation=hint, value=value):
-                    default = inspect.Parameter.empty if value is None else self._default(value)
-                    fields[name] = self._type(hint), default
-                case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.FunctionDef():
-                    pass
-                case _:
-                    raise Unknown(f"{node.name} holds more than fields")
-        return fields
-
-    def _enum(self, node: ast.ClassDef, bases: tuple[Any, ...], doc: str | None) -> Any:
-        import types
-
-        members: dict[str, Any] = {}
-        for one in node.body:
-            match one:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    members[name] = ast.literal_eval(value)
-                case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.FunctionDef():
-                    pass
-                case _:
-                    raise Unknown(f"{node.name} holds more than members")
-
-        def fill(namespace: dict[str, Any]) -> None:
-            for name, value in members.items():
-                namespace[name] = value
-
-        made = types.new_class(node.name, bases, {}, fill)
-        if doc is not None:
-            made.__doc__ = doc
-        return made
-
-    def _dataclass(self, node: ast.ClassDef, doc: str | None) -> Any:
-        import dataclasses
-
-        fields: list[Any] = [
-            (name, hint) if default is inspect.Parameter.empty else (name, hint, default)
-            for name, (hint, default) in self._fields(node).items()
-        ]
-        made = dataclasses.make_dataclass(node.name, fields)
-        made.__doc__ = doc if doc is not None else made.__doc__
-        return made
-
-    # --- functions ---
-
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Callable[..., Any]:
-        for decorator in node.decorator_list:
-            if ast.unparse(decorator).partition("(")[0].rpartition(".")[2] not in _HARMLESS:
-                raise Unknown(f"{node.name} is decorated")
-        empty, kinds = inspect.Parameter.empty, inspect.Parameter
-        given = node.args
-        made: list[inspect.Parameter] = []
-        plain = [*given.posonlyargs, *given.args]
-        defaults: list[ast.expr | None] = [None] * (len(plain) - len(given.defaults))
-        defaults += given.defaults
-        rows = [
-            *((arg, default, kinds.POSITIONAL_ONLY if arg in given.posonlyargs
-               else kinds.POSITIONAL_OR_KEYWORD)
-              for arg, default in zip(plain, defaults, strict=True)),
-            *([(given.vararg, None, kinds.VAR_POSITIONAL)] if given.vararg else []),
-            *((arg, default, kinds.KEYWORD_ONLY)
-              for arg, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)),
-            *([(given.kwarg, None, kinds.VAR_KEYWORD)] if given.kwarg else []),
-        ]  # fmt: skip
-        for arg, default, kind in rows:
-            value = empty if default is None else self._default(default)
-            hint = empty if arg.annotation is None else self._type(arg.annotation)
-            made.append(kinds(arg.arg, kind, default=value, annotation=hint))
-
-        def stub(*args: Any, **kwargs: Any) -> None:
-            raise NotImplementedError
-
-        stub.__name__ = node.name
-        stub.__doc__ = ast.get_docstring(node, clean=False)
-        stub.__signature__ = inspect.Signature(made)  # type: ignore[attr-defined]
-        return stub
 
 
 def _generics() -> tuple[Any, ...]:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from gemini_magic import keys
 from gemini_magic.backends.base import Backend
@@ -37,6 +36,10 @@ class Connections:
     def find_key(self, service: Service) -> keys.Key | None:
         """The service's key and where it was found; None if there is none."""
         return keys.find(service, environ=self._environ, env_file=self.config.env_file)
+
+    def key_place(self, service: Service) -> str | None:
+        """Which of ``keys.PLACES`` that is; no keyring is asked. Raises ``ConfigError``."""
+        return keys.place(service, environ=self._environ, env_file=self.config.env_file)
 
     def open(self, name: str) -> tuple[Backend, Asked]:
         """A backend by its name, and how its failures are to be told. On the loop's thread.
@@ -80,8 +83,7 @@ class Connections:
 
     def host(self, name: str) -> str:
         """Where a backend's prompts go, for people."""
-        url = self.config.backend(name).base_url
-        return (urlsplit(url).hostname or url) if url else "this machine"
+        return self.config.backend(name).host
 
     def key_source(self, name: str) -> str:
         """Where the key of an open backend was found; empty where there is none."""

@@ -51,7 +51,8 @@ class Engine:
 
     ``log`` gets every reply and its origin when its run is over, on a thread of its own; ``place``
     tells the notebook and the cell of whoever asks, on their thread. Without ``admission`` nothing
-    is counted; without ``cache`` no answer is stored.
+    is counted; without ``cache`` no answer is stored. ``after`` is called with the notebook after
+    each run but the last ones of a process, on the log's thread, once the answer is drawn.
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class Engine:
         admission: Admission | None = None,
         cache: Cache | None = None,
         place: Callable[[], tuple[str, str]] = lambda: ("", ""),
+        after: Callable[[str], None] | None = None,
     ) -> None:
         self.connections = connections
         self.admission = admission
         self._attempts = Attempts(connections, admission, cache)
         self._log = log
         self._place = place
+        self._after = after
         self._thread: loop.LoopThread | None = None
         self._running: set[Run] = set()
         self._lock = ProcessLock()
@@ -133,6 +136,12 @@ class Engine:
                 self.admission.warm_up(target)
 
         self._submit(open_it())
+
+    def look(self) -> None:
+        """Have ``after`` called as after a run; returns at once."""
+        if self._after is not None:
+            with suppress(RuntimeError):  # the process ends
+                self._log_thread.submit(self._after, self._place()[0])
 
     def close(self) -> None:
         """Stop all runs, and close all connections; what the runs had is logged."""
@@ -258,6 +267,8 @@ class Engine:
         def note() -> None:
             time.sleep(max(0.0, ended + _DRAWN - time.monotonic()))
             self._note(run, reply, origin)
+            if self._after is not None:
+                self._after(origin.notebook)
 
         try:
             self._log_thread.submit(note)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gemini_magic import config as configuration
 from gemini_magic import paths
@@ -20,21 +20,29 @@ from gemini_magic.engine.run import Origin
 from gemini_magic.engine.runlog import open_log
 from gemini_magic.types import Reply
 
+if TYPE_CHECKING:
+    from gemini_magic.engine.reports import Reporter
+
 
 class House:
     """An engine with all that it needs, and the configuration in force for it.
 
     ``overrides`` gives the session's own settings, each time that the configuration is read; see
     ``config.load``. ``place`` tells the notebook and the cell that ask. Whether answers are stored
-    and runs are logged is decided once, here. Raises ``ConfigError``.
+    and runs are logged is decided once, here. A house that ``reports`` tells Jupyter's server
+    after each run which backends it has keys for. Raises ``ConfigError``.
     """
 
     def __init__(
         self,
         overrides: Callable[[], Mapping[str, Any]] = dict,
         place: Callable[[], tuple[str, str]] = lambda: ("", ""),
+        *,
+        reports: bool = False,
     ) -> None:
         self._overrides = overrides
+        self._reporter: Reporter | None = None
+        self._closed = False
         config = self.config()
         connections = Connections(config, os.environ)
         self.cache = _cache(config)
@@ -44,11 +52,27 @@ class House:
             admission=Admission(lambda: connections.config),
             cache=self.cache,
             place=place,
+            after=self._report if reports else None,
         )
 
     def config(self) -> Config:
         """The configuration in force now, with the session's own settings on top."""
         return configuration.load(overrides=self._overrides())
+
+    def close(self) -> None:
+        """Stop what runs, and take back what was reported."""
+        self._closed = True
+        self.engine.close()
+        if self._reporter is not None:
+            self._reporter.close()
+
+    def _report(self, notebook: str) -> None:
+        if self._reporter is None:
+            from gemini_magic.engine.reports import Reporter
+
+            self._reporter = Reporter(self.engine.connections)
+        if not self._closed:
+            self._reporter.tell(notebook)
 
     def refresh(self) -> Config:
         """The configuration in force now, which the engine then uses too."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gemini_magic.errors import PromptTooLong, QuotaExceeded
+from gemini_magic.quota.money import dollars
 from gemini_magic.types import Target
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def refused(
     elif wall.window == "budget":
         until = f"it opens {_when(wall.opens)}" if math.isfinite(wall.opens) else "it costs more"
         what = (
-            f"the budget of {target.backend} does not allow for it: {_dollars(wall.used)} of"
-            f" {_dollars(wall.size or 0)} are used; {until}."
+            f"the budget of {target.backend} does not allow for it: {dollars(wall.used)} of"
+            f" {dollars(wall.size or 0)} are used; {until}."
         )
         step = "Nothing was sent. Send it all the same: --force."
     else:
@@ -79,7 +80,7 @@ def beyond(denied: Denied, target: Target) -> str:
 
 def _fullness(wall: Wall) -> str:
     if wall.window == "budget":
-        return f"{_dollars(wall.used)} of the budget of {_dollars(wall.size or 0)} are used"
+        return f"{dollars(wall.used)} of the budget of {dollars(wall.size or 0)} are used"
     if wall.closed:
         size = f" of {wall.size:,}" if wall.size else ""
         unit, _, span = _label(wall.window).rpartition(" a ")
@@ -104,11 +105,6 @@ def _provenance(wall: Wall) -> str:
         date = datetime.fromtimestamp(limit.as_of).strftime("%b %Y")
         return f" (as published in {date})"
     return {"user": " (your limit)", "learned": " (as the service told)"}[limit.provenance]
-
-
-def _dollars(amount: int) -> str:
-    """Micro-dollars, to the cent, and as exact as it takes below that."""
-    return f"${amount / 1e6:.2f}" if amount % 10_000 == 0 else f"${amount / 1e6:.4f}"
 
 
 def _when(at: float) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gemini_magic.config import Config
 from gemini_magic.engine.request import Built
 from gemini_magic.quota.estimate import estimate
+from gemini_magic.quota.money import dollars
 from gemini_magic.types import (
     CANCELLED,
     CUT,
@@ -111,12 +112,6 @@ _SPANS = {
 def _cost(cost: Cost) -> str:
     listed = dollars(cost.listed)
     return f"$0 (list {listed})" if not cost.paid else dollars(cost.paid)
-
-
-def dollars(amount: int) -> str:
-    """Micro-dollars as dollars, with as many digits as tell something."""
-    value = amount / 1_000_000
-    return f"${value:.2f}" if value >= 1 else f"${value:.6f}".rstrip("0").rstrip(".")
 
 
 _ENDINGS = {

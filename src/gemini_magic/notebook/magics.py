@@ -71,7 +71,7 @@ class GeminiMagic(Magics):
     def close(self) -> None:
         """Stop what still runs."""
         if self._session is not None:
-            self._session.engine.close()
+            self._session.house.close()
 
     @no_var_expand
     def cell(self, line: str, cell: str) -> None:

@@ -18,9 +18,9 @@ from gemini_magic.cell import GeminiCell
 from gemini_magic.engine.question import targets_of
 from gemini_magic.engine.request import build
 from gemini_magic.errors import PlaceholderError
-from gemini_magic.notebook.footer import dollars
 from gemini_magic.quota import prices
 from gemini_magic.quota.estimate import estimate
+from gemini_magic.quota.money import dollars
 from gemini_magic.types import File, Message, Part, Request
 
 if TYPE_CHECKING:

@@ -15,33 +15,25 @@ from gemini_magic.widgets.live import LiveMeters
 from gemini_magic.widgets.markup import escaped
 from gemini_magic.widgets.panel_desk import Who
 
-#: Seconds after which the meters of a panel that nobody uses follow the ledger no longer.
+#: Seconds after which the meters of a panel that nobody uses rest.
 IDLE = 300.0
 
 
 def panel_meters(config: Config, who: Callable[[], Who], used: Callable[[], float]) -> LiveMeters:
-    """Live meters; those of an idle panel say when they were true, and stop."""
+    """Live meters. Where no page says whether they are seen, those of an idle panel rest."""
     reader = Reader(config)
-    made: list[LiveMeters] = []
-    idle = False
 
     def changes() -> int:
-        nonlocal idle
-        was, idle = idle, time.monotonic() - used() > IDLE
-        if made and was and idle:  # its last state was drawn
-            made[0].freeze()
         # Who is asked may change without anything being counted.
-        return hash((reader.changes(), who().backend, who().model, idle))
+        return hash((reader.changes(), who().backend, who().model))
 
     def draw(snapshot: Snapshot, now: float) -> str:
-        drawn = meters_html(snapshot, now, who())
-        if idle:
-            at = time.strftime("%H:%M", time.localtime(now))
-            drawn += f'<span class="gemini-magic-meter">as of {at}</span>'
-        return drawn
+        return meters_html(snapshot, now, who())
 
-    made.append(LiveMeters(reader.snapshot, changes, draw, meters_text))
-    return made[0]
+    def wanted(meters: LiveMeters) -> bool:
+        return meters.sight.told or time.monotonic() - used() <= IDLE
+
+    return LiveMeters(reader.snapshot, changes, draw, meters_text, wanted=wanted)
 
 
 def meters_html(snapshot: Snapshot, now: float, who: Who) -> str:

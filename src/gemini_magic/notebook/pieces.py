@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from gemini_magic.notebook.answer_blocks import blocks_data
 from gemini_magic.notebook.display import MARKS, Ending, Output
-from gemini_magic.notebook.sanitise import Sanitiser, sanitise
+from gemini_magic.notebook.sanitise import Cleaned, Sanitiser
 from gemini_magic.types import STOP, Part, Reply, ToolCall, ToolUse
 from gemini_magic.widgets.markup import readable
 
@@ -54,7 +55,7 @@ class Text(Piece):
 
     def data(self) -> tuple[dict[str, Any], dict[str, Any]]:
         if self._form in ("markdown", "code"):
-            return _markdown(self._sanitiser.markdown, self.key), {}
+            return _markdown(self._sanitiser.cleaned(), self.key), {}
         return {"text/plain": readable(self.key)}, {}
 
     def whole(self, reply: Reply, ending: Ending, *, last: bool) -> dict[str, Any]:
@@ -67,7 +68,7 @@ class Text(Piece):
         if not last:
             reply = reply.replace(finish_reason=STOP, parsed=None)
             form = form if form in ("markdown", "code") else "text"
-        cleaned = self._sanitiser.markdown if form in ("markdown", "code") else None
+        cleaned = self._sanitiser.cleaned() if form in ("markdown", "code") else None
         if (text := self.key) != reply.text:
             reply = reply.replace(text=text)
         return reply_data(reply, form, remote_images=self._remote_images, cleaned=cleaned)
@@ -151,7 +152,7 @@ def keys_of(reply: Reply) -> list[Key]:
 
 
 def reply_data(
-    reply: Reply, form: str, *, remote_images: bool = False, cleaned: str | None = None
+    reply: Reply, form: str, *, remote_images: bool = False, cleaned: Cleaned | None = None
 ) -> dict[str, Any]:
     """An answer's text as MIME data; as the form asks, where the answer allows it.
 
@@ -178,10 +179,13 @@ def reply_data(
     if form in ("text", "html", "df"):
         return {"text/plain": readable(reply.text) + (f" … {mark}" if mark else "")}
     if cleaned is None:
-        cleaned = sanitise(reply.text, allow_remote_images=remote_images)
+        sanitiser = Sanitiser(allow_remote_images=remote_images)
+        sanitiser.feed(reply.text)
+        cleaned = sanitiser.cleaned()
     mark = f"\n\n*… {mark}*" if mark else ""
-    return _markdown(cleaned + mark, reply.text + mark)
+    return _markdown(cleaned._replace(markdown=cleaned.markdown + mark), reply.text + mark)
 
 
-def _markdown(markdown: str, plain: str) -> dict[str, Any]:
-    return {"text/markdown": markdown, "text/plain": readable(plain)}
+def _markdown(cleaned: Cleaned, plain: str) -> dict[str, Any]:
+    blocks = blocks_data(*cleaned)
+    return {"text/markdown": cleaned.markdown, "text/plain": readable(plain), **blocks}

@@ -27,8 +27,11 @@ from __future__ import annotations
 import copy
 import html
 import re
+from typing import NamedTuple
 
-__all__ = ["Sanitiser", "sanitise"]
+from gemini_magic.notebook.answer_blocks import LEAST, Lengths
+
+__all__ = ["Cleaned", "Sanitiser", "sanitise"]
 
 # What may stand before a block on its line: indentation, quotes, list markers, task boxes.
 _PREFIX = r"(?:[ \t>]|[*+-][ \t]|\d{1,9}[.)][ \t]|\[[ xX]\][ \t])*"
@@ -49,6 +52,8 @@ _QUOTE = re.compile(rf"(?:{_PREFIX}>)?")
 _MARKER = re.compile(r"([*+-]|\d{1,9}[.)]) {1,4}(?=\S)")
 _RULE = re.compile(r"[-*\s]*")
 _UNDERLINE = re.compile(r"\s*(?:=+|-+)\s*")
+# What may begin a list item, or go on with a list.
+_ITEM = re.compile(r"[ \t>]*(?:[*+-]|\d{1,9}[.)])(?:[ \t]|\Z)")
 
 # Fences and math.
 _FENCE_LINE = re.compile(rf"^({_PREFIX})(`{{3,}}(?=[^`\n]*$)|~{{3,}})(.*)$", re.M)
@@ -91,12 +96,25 @@ def sanitise(text: str, *, allow_remote_images: bool = False) -> str:
     return sanitiser.markdown
 
 
+class Cleaned(NamedTuple):
+    """Safe Markdown, and where it can be cut.
+
+    `blocks` are the lengths, in UTF-16 code units, of the pieces that it begins with; what is left
+    is the last one. Each is as safe alone as the whole, and looks the same.
+    """
+
+    markdown: str
+    blocks: tuple[int, ...]
+
+
 class Sanitiser:
     """`sanitise` for a stream: finished blocks are looked at once, the open one at each reading."""
 
-    def __init__(self, *, allow_remote_images: bool = False) -> None:
+    def __init__(self, *, allow_remote_images: bool = False, least: int = LEAST) -> None:
+        """`least` is the length of the shortest piece; what is shorter goes on."""
         self._scanner = _Scanner(allow_remote_images)
         self._closed = ""
+        self._lengths = Lengths(least)
         self._line: list[str] = []  # pieces of the line that has not ended yet
         self._after_cr = False
 
@@ -115,19 +133,30 @@ class Sanitiser:
             self._scanner.line("".join(self._line), "\n")
             self._line = [piece]
         if rest and self._scanner.out:
+            self._lengths.add(self._scanner.out, self._scanner.cuts)
             self._closed += "".join(self._scanner.out)
             self._scanner.out.clear()
+            self._scanner.cuts.clear()
 
     @property
     def markdown(self) -> str:
         """Safe Markdown of all that was fed so far; a fence still open is closed."""
+        return self.cleaned().markdown
+
+    def cleaned(self) -> Cleaned:
+        """The same, and its pieces; what comes later changes none but the last.
+
+        Only a definition of a reference does: then all is one piece.
+        """
         scanner = copy.copy(self._scanner)
         scanner.out, scanner.chunk, scanner.items = [], scanner.chunk.copy(), scanner.items.copy()
+        scanner.cuts = []
         line = "".join(self._line)
         if line:
             scanner.line(line, "")
         scanner.finish()
-        return self._closed + "".join(scanner.out)
+        blocks = () if scanner.defines else tuple(self._lengths.closed)
+        return Cleaned(self._closed + "".join(scanner.out), blocks)
 
 
 class _Scanner:
@@ -140,6 +169,9 @@ class _Scanner:
     def __init__(self, allow_remote_images: bool) -> None:
         self.allow_remote_images = allow_remote_images
         self.out: list[str] = []
+        self.cuts: list[int] = []  # where `out` can be cut
+        self.listed = False  # what comes may go on with a list
+        self.defines = False  # there are definitions: what is a link depends on the whole text
         self.chunk: list[str] = []
         self.previous = ""  # kind of the previous line: "" (blank, start), "text", "fence"
         self.items: list[tuple[int, int]] = []  # open list items: columns of marker and content
@@ -165,6 +197,7 @@ class _Scanner:
             self.out.append(line + newline)
             self._blank()
             return
+        self._cut(line)
         self._unquote(line)
         self._separate(self.guard)
         depth = self._depth(line)
@@ -182,6 +215,16 @@ class _Scanner:
         if self.run:
             self._put(("" if self.ended else "\n") + self.indent + self.run)
         self._flush()
+
+    def _cut(self, line: str) -> None:
+        """Note whether all blocks are over before `line`; then all is as if the text began here."""
+        item = _ITEM.match(line)
+        if not self.previous and line[0] not in " \t>":
+            if not (item and self.listed):
+                self.cuts.append(len(self.out))
+                self.items.clear()
+            self.listed = False
+        self.listed = self.listed or bool(item)
 
     def _depth(self, line: str) -> int:
         """How far `line` is indented in its list item (4: code); remembers the items it begins."""
@@ -231,10 +274,8 @@ class _Scanner:
         if end and end[2].startswith(self.run) and end[1].count(">") == self.indent.count(">"):
             width = len(end[1].expandtabs(4))
             if width < len(self.indent.expandtabs(4)) + 4:
-                # One spelling that every parser takes for the end.
-                same = end[1] == self.indent or (not self.indent and "\t" not in end[1])
-                plain = not end[2].strip(self.run[0]) and not line.endswith("\t")
-                self._put((line if same and plain else self.indent + self.run) + newline)
+                # One spelling that every parser, and removeMath, takes for the end.
+                self._put(self.indent + self.run + newline)
                 self._close()
                 return True
         blank = not line.strip(" \t>") and line.count(">") == self.indent.count(">")
@@ -296,7 +337,10 @@ class _Scanner:
             text = "".join(self.chunk)
             self.chunk.clear()
             dirty = self.dirty or bool(self.run and not self.sure)
-            self.out.append(_clean(text, dirty, self.allow_remote_images))
+            text = _clean(text, dirty, self.allow_remote_images)
+            if "]:" in text and any(m[3] == "]:" for m in _LABEL.finditer(text)):
+                self.defines = True
+            self.out.append(text)
 
 
 def _clean(text: str, dirty: bool, allow_remote_images: bool) -> str:

@@ -46,7 +46,7 @@ class Session:
         self._turns: tuple[str, int] = ("", 0)
         self._first: dict[str, str] = {}
         self._asked: set[tuple[str, str]] = set()
-        self.house = House(self.overrides, self.place)
+        self.house = House(self.overrides, self.place, reports=True)
         self.engine, self.cache = self.house.engine, self.house.cache
         self.album: Album | None = None
         self.panels: dict[str, PanelView] = {}  # by the ids of their cells
@@ -64,7 +64,10 @@ class Session:
         if (command := subcommand(line)) is not None:
             from gemini_magic.notebook.commands import run
 
-            return run(self, *command)
+            try:
+                return run(self, *command)
+            finally:
+                self.engine.look()
         return self._parsed(line, None)
 
     def _parsed(self, line: str, body: str | None) -> Any:

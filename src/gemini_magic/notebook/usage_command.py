@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gemini_magic.config_files import printable
 from gemini_magic.errors import MissingExtra, UsageError
 from gemini_magic.notebook.tables import show_table, text_table
-from gemini_magic.quota.meters import dollars
+from gemini_magic.quota.money import dollars
 from gemini_magic.quota.usage import DayUse
 
 if TYPE_CHECKING:

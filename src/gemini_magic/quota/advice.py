@@ -25,6 +25,7 @@ from gemini_magic.quota import habits as figures
 from gemini_magic.quota import limits
 from gemini_magic.quota.accounts import GOOGLE_HOST
 from gemini_magic.quota.habits import Cost, Habit, Habits, Reached
+from gemini_magic.quota.money import dollars
 from gemini_magic.quota.rules import USER, Limit
 from gemini_magic.quota.usage import DayUse
 from gemini_magic.quota.windows import WINDOWS, midnight
@@ -203,7 +204,7 @@ def _notes(case: _Case, full: tuple[Reached, ...]) -> tuple[str, ...]:
         most = sorted(asked, key=lambda one: -one[1])
         which = ", ".join(f"{name} {count:,}" for name, count in most[:_NAMED])
         more = f", {len(most) - _NAMED} more" if len(most) > _NAMED else ""
-        paid = f"; they cost {_dollars(habits.paid)}" if habits.paid else ""
+        paid = f"; they cost {dollars(habits.paid)}" if habits.paid else ""
         lines.append(
             f"Recorded: {_requests(habits.requests)} on {_days(habits.days)}, {habits.first} to"
             f" {habits.last} (Pacific): {which}{more}{paid}."
@@ -296,8 +297,8 @@ def _free_cost(case: _Case) -> str:
         return f"{free} (list ?)"
     least = "at least " if cost.unknown else ""
     if not case.habits.enough:
-        return f"{free} (list {least}{_dollars(cost.amount)} so far)"
-    return f"{free} (list {least}{_dollars(case.habits.a_month(cost.amount))} a month)"
+        return f"{free} (list {least}{dollars(cost.amount)} so far)"
+    return f"{free} (list {least}{dollars(case.habits.a_month(cost.amount))} a month)"
 
 
 def _fits(case: _Case) -> list[LocalModel]:
@@ -511,8 +512,8 @@ def _own_cost(case: _Case, service: Backend, cost: Cost) -> str:
     least = "at least " if cost.unknown else ""
     rest = f", without {_listed(cost.unknown)}: ?" if cost.unknown else ""
     if not habits.enough:
-        return f"{least}{_dollars(cost.amount)} at list for {_days(habits.days)} recorded{rest}"
-    month = _dollars(habits.a_month(cost.amount))
+        return f"{least}{dollars(cost.amount)} at list for {_days(habits.days)} recorded{rest}"
+    month = dollars(habits.a_month(cost.amount))
     return (
         f"{least}{month} a month at list for your own use"
         f" ({habits.days} recorded days of the last {habits.span}){rest}"
@@ -543,11 +544,6 @@ def _days(count: int) -> str:
 
 def _requests(count: int) -> str:
     return "1 request" if count == 1 else f"{count:,} requests"
-
-
-def _dollars(micro: int) -> str:
-    """Micro-dollars in cents; a little is never nothing."""
-    return "less than $0.01" if 0 < micro < 10_000 else f"${micro / 1_000_000:,.2f}"
 
 
 def _decimal(price: Decimal) -> str:

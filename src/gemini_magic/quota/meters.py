@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
+from gemini_magic.quota.money import dollars
 from gemini_magic.quota.rules import LEARNED, SEED, USER, Limit
 from gemini_magic.quota.usage import BucketUse, BudgetUse, Snapshot, WindowUse
 from gemini_magic.quota.windows import PACIFIC, WINDOWS, zone
@@ -179,15 +180,6 @@ def _also(use: BucketUse) -> str:
 
 
 # --- words ----------------------------------------------------------------------------------------
-
-
-def dollars(micro: int) -> str:
-    """Micro-dollars as people write them; small amounts are never shown as nothing."""
-    amount = abs(micro) / 1_000_000
-    if 0 < amount < 0.0001:
-        return "<$0.0001"
-    text = f"${amount:,.4f}" if 0 < amount < 0.01 else f"${amount:,.2f}"
-    return f"-{text}" if micro < 0 else text
 
 
 def _count(number: int) -> str:

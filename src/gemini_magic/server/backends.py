@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from gemini_magic.config import Backend, Config, default_target_names
 from gemini_magic.config_writing import defined_in_user_file
+from gemini_magic.engine import reports
 from gemini_magic.engine.database import Unusable
+from gemini_magic.engine.reports import Report
 from gemini_magic.errors import GeminiMagicError
-from gemini_magic.server import quota
+from gemini_magic.server import kernels, quota
 from gemini_magic.server.desk import Desk, Given
 
 #: Seconds for which a backend that answered somebody counts as one with a key.
 _LATELY = 86_400.0
+#: Where kernel and server find the same keys.
+_SHARED = ("keyring", "file")
 
 
 def read(desk: Desk, given: Given) -> list[dict[str, Any]]:
@@ -30,10 +34,16 @@ def one(desk: Desk, name: str) -> dict[str, Any]:
 
 def _all(desk: Desk, services: Sequence[Backend]) -> list[dict[str, Any]]:
     meters = quota.read(desk, Given({}, {}))["meters"]
-    route = _route(desk, desk.config())
+    reported = reports.alive()
+    route = _route(desk, desk.config(), reported)
     answered = _answered(desk)
     return [
-        _told(desk, service, meters, service.name in route, service.name in answered)
+        _told(
+            service,
+            _key(desk, service, kernels.told(desk, service, reported), service.name in answered),
+            meters,
+            service.name in route,
+        )
         for service in services
     ]
 
@@ -45,31 +55,57 @@ def _answered(desk: Desk) -> set[str]:
     return set()
 
 
-def _told(
-    desk: Desk,
-    service: Backend,
-    meters: Sequence[dict[str, Any]],
-    in_route: bool,
-    answered: bool,
-) -> dict[str, Any]:
-    where, problem = None, False
+class _Key(NamedTuple):
+    """Where a backend's key is, if it is; with a ``problem`` nobody can tell."""
+
+    where: str | None
+    problem: bool
+    kernels: list[dict[str, Any]]
+
+
+def _key(desk: Desk, service: Backend, said: list[dict[str, Any]], answered: bool) -> _Key:
+    """A backend's key: as the kernels report it, or where none did, as this process finds it.
+
+    What was put into the keyring since a kernel looked is found by its next cell.
+    """
+    where, shared, problem = None, False, False
     try:
-        key = desk.find_key(service) if service.key_env or service.key_required else None
-        where = key.where if key else None
+        if service.key_env or service.key_required:
+            key = desk.find_key(service)
+            where = key.where if key else None
+            shared = key is not None and desk.key_place(service) in _SHARED
     except GeminiMagicError:  # a keyring that is locked, a file that others can read
         problem = True
-    if service.key_required and where is None and answered and not problem:
+    places = sorted({one["where"] for one in said} - {None})
+    if problem:  # what is in the way here is in the kernels', too
+        places = [place for place in places if place not in _SHARED]
+    if places:
+        return _Key(where or ", ".join(places), False, said)
+    if said and not shared:
+        return _Key(None, problem, said)
+    if where is None and service.key_required and answered and not problem:
         where = "a kernel"
+    return _Key(where, problem, said)
+
+
+def _told(
+    service: Backend, key: _Key, meters: Sequence[dict[str, Any]], in_route: bool
+) -> dict[str, Any]:
     until = _exhausted_until(meters, service.name)
-    missing = service.key_required and where is None
-    state = "unknown" if problem else "no key" if missing else "ready"
+    missing = service.key_required and key.where is None
+    state = "unknown" if key.problem else "no key" if missing else "ready"
     return {
         "name": service.name,
         "kind": service.kind,
         "base_url": service.base_url,
         "models": list(dict.fromkeys([*filter(None, (service.model,)), *service.models])),
         "model": service.model,
-        "key": {"needed": service.key_required, "found": where is not None, "where": where},
+        "key": {
+            "needed": service.key_required,
+            "found": key.where is not None,
+            "where": key.where,
+            "kernels": key.kernels,
+        },
         "project": service.project or (service.vertex.project if service.vertex else None),
         "tier": service.tier,
         "state": "exhausted" if until is not None and state == "ready" else state,
@@ -79,7 +115,9 @@ def _told(
     }
 
 
-def _route(desk: Desk, config: Config) -> Sequence[str]:
+def _route(desk: Desk, config: Config, reported: Sequence[Report]) -> Sequence[str]:
+    if asked := kernels.route(config, reported):
+        return asked
     with suppress(GeminiMagicError):
         return default_target_names(config, desk.find_key)
     return ()

@@ -67,6 +67,10 @@ class Desk:
         """A backend's key as this process finds it. Raises ``ConfigError``."""
         return keys.find(service, environ=os.environ, env_file=self.config().env_file)
 
+    def key_place(self, service: Backend) -> str | None:
+        """Which of ``keys.PLACES`` that is. Raises ``ConfigError``."""
+        return keys.place(service, env_file=self.config().env_file)
+
     def key_names(self) -> list[str]:
         """The environment's variables that hold keys; the usual ones where no file can be read."""
         try:

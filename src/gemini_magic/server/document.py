@@ -12,8 +12,10 @@ from gemini_magic.server.table import Route
 
 _LIVE = """\
 A websocket. It tells {"type": "quota", "data": ...} (as GET quota) and {"type": "requests", "data":
-[...]} (as GET requests) at once and when they change, at most four times a second, and {"type":
-"secrets", "path": ..., "findings": [...]} when a notebook was saved with keys in it."""
+[...]} (as GET requests) at once and when they change, at most four times a second, {"type":
+"kernels", "data": a count} when kernels report other keys (GET backends tells them), and {"type":
+"secrets", "path": ..., "findings": [...]} when a notebook was saved with other keys in it than
+before; who connects hears of those that still hold keys, with "again": true."""
 
 
 def openapi(routes: Sequence[Route], base: str) -> dict[str, Any]:

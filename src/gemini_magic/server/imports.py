@@ -8,13 +8,12 @@ from typing import Any
 
 from gemini_magic.convert import writing
 from gemini_magic.convert.migrate import files as migrating
-from gemini_magic.convert.migrate import notebook as notebooks
 from gemini_magic.convert.migrate.job import Options
 from gemini_magic.convert.migrate.report import Place
 from gemini_magic.convert.studio.command import files_of
 from gemini_magic.convert.studio.importing import import_path, unique
 from gemini_magic.convert.studio.redacted import text_without_keys
-from gemini_magic.errors import GeminiMagicError, UsageError
+from gemini_magic.errors import UsageError
 from gemini_magic.notebook.import_command import face
 from gemini_magic.server.desk import Desk, Given, Refused
 
@@ -68,7 +67,7 @@ def migrate(desk: Desk, given: Given) -> dict[str, Any]:
         raise made.error
     # A cell that holds a key is shown without it; the file itself keeps its own.
     relative = str(root.relative(place))
-    before, after = (_readable(place, data) for data in (made.old, made.new))
+    before, after = migrating.before_and_after(made)
     if body.get("before", before) != before:
         raise Refused(f"{place.name} was changed meanwhile.", "Look at it again.", status=409)
     write = body.get("write", False)
@@ -78,21 +77,10 @@ def migrate(desk: Desk, given: Given) -> dict[str, Any]:
         "path": relative,
         "before": before,
         "after": after,
-        "diff": _plain(migrating.diff(made._replace(path=Path(relative)))),
+        "diff": migrating.diff(made._replace(path=Path(relative))),
         "places": _places(made),
         "written": write and made.changed,
     }
-
-
-def _readable(place: Path, data: bytes) -> str:
-    """A program's text, or that of a notebook's code cells, without keys."""
-    if place.suffix != ".ipynb":
-        return _plain(data.decode("utf-8", "replace"))
-    try:
-        cells = notebooks.cells_of(data.decode("utf-8-sig"))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise GeminiMagicError(f"{place.name} cannot be read.") from None
-    return _plain("\n\n".join(f"# %% [{name}]\n{text}" for name, text in cells))
 
 
 def _plain(text: str) -> str:

@@ -15,6 +15,7 @@ from tornado import web
 from tornado.log import app_log
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from gemini_magic.engine import reports
 from gemini_magic.errors import GeminiMagicError
 from gemini_magic.quota.reader import LOOK, pause
 from gemini_magic.server import quota, requests
@@ -24,6 +25,8 @@ from gemini_magic.server.handlers import RESOURCE, RouteHandler
 #: Seconds for which the backend that cells ask first is not looked for again: to find its key
 #: may ask the keyring.
 _FIRST_HOLDS = 30.0
+#: Notebooks with keys in them of which a client that connects is told.
+_REMEMBERED = 50
 #: Seconds between two pings, so that a client that vanished is noticed.
 _PING = 30.0
 
@@ -45,6 +48,9 @@ class Watcher:
         self._logged: int | None = None
         self._due = 0.0
         self._first: tuple[object, float, frozenset[str]] = (None, 0.0, frozenset())
+        self._reported: object = None
+        self._reports = 0
+        self._saved: dict[str, str] = {}
 
     @property
     def watching(self) -> bool:
@@ -54,7 +60,7 @@ class Watcher:
     def add(self, client: LiveHandler) -> None:
         """Tell a client all that is known, and what is new from now on."""
         self._clients.add(client)
-        for message in self._told.values():
+        for message in (*self._saved.values(), *self._told.values()):
             client.tell(message)
         if self._task is None:
             self._seen = self._logged = None
@@ -63,10 +69,16 @@ class Watcher:
     def remove(self, client: LiveHandler) -> None:
         self._clients.discard(client)
 
-    def broadcast(self, message: dict[str, Any]) -> None:
-        """Tell all clients something that happened."""
+    def saved(self, path: str, findings: list[dict[str, Any]]) -> None:
+        """Tell all clients which keys a notebook was saved with; who connects later, once more."""
+        message = {"type": "secrets", "path": path, "findings": findings}
         for client in tuple(self._clients):
             client.tell(json.dumps(message))
+        self._saved.pop(path, None)
+        if findings:
+            self._saved[path] = json.dumps({**message, "again": True})
+        if len(self._saved) > _REMEMBERED:
+            del self._saved[next(iter(self._saved))]
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -104,9 +116,13 @@ class Watcher:
     def _look(self) -> dict[str, Any]:
         """What may have changed: cheap as long as nothing did."""
         news: dict[str, Any] = {}
+        reported = reports.changes()
+        if reported != self._reported:
+            self._reported, self._reports = reported, self._reports + 1
+            news["kernels"] = self._reports
         try:
             reader = self._desk.reader()
-            seen = (reader, reader.changes())
+            seen = (reader, reader.changes(), self._reports)
             if seen != self._seen or time.monotonic() >= self._due:
                 snapshot = reader.snapshot()
                 news["quota"] = quota.told(snapshot, reader.config, self._active(reader.config))
@@ -124,9 +140,9 @@ class Watcher:
 
     def _active(self, config: Any) -> frozenset[str]:
         known, at, first = self._first
-        if known is not config or time.monotonic() > at + _FIRST_HOLDS:
+        if known != (config, self._reports) or time.monotonic() > at + _FIRST_HOLDS:
             first = quota.active(self._desk, config)
-            self._first = (config, time.monotonic(), first)
+            self._first = ((config, self._reports), time.monotonic(), first)
         return first
 
 

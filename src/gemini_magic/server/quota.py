@@ -10,6 +10,7 @@ from typing import Any
 
 from gemini_magic import catalog
 from gemini_magic.config import Config, default_target_names
+from gemini_magic.engine import reports
 from gemini_magic.engine.database import Unusable
 from gemini_magic.errors import GeminiMagicError
 from gemini_magic.quota import windows
@@ -17,6 +18,7 @@ from gemini_magic.quota.meters import NEARLY, source
 from gemini_magic.quota.plan import DOLLAR
 from gemini_magic.quota.reader import Reader
 from gemini_magic.quota.usage import BucketUse, BudgetUse, Snapshot, WindowUse
+from gemini_magic.server import kernels
 from gemini_magic.server.desk import Desk, Given
 
 #: What a sparkline shows.
@@ -36,7 +38,10 @@ def read(desk: Desk, given: Given) -> dict[str, Any]:
 
 
 def active(desk: Desk, config: Config) -> frozenset[str]:
-    """The backend that cells ask first, unless they name another one."""
+    """The backends that cells ask first, unless they name another one: as the kernels report it,
+    or where none did, by the server's own configuration and keys."""
+    if asked := kernels.first(config, reports.alive()):
+        return frozenset(asked)
     with suppress(GeminiMagicError):
         return frozenset(default_target_names(config, desk.find_key)[:1])
     return frozenset()

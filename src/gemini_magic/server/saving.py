@@ -59,7 +59,7 @@ class _Guard:
             del self._told[next(iter(self._told))]
         if ids == known:
             return
-        self._watcher.broadcast({"type": "secrets", "path": path, "findings": found})
+        self._watcher.saved(path, found)
         if ids - known:
             places = ", ".join(sorted({_place(one) for one in found}))
             self._log.warning(

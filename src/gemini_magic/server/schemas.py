@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from gemini_magic.convert.targets import SUFFIXES
+from gemini_magic.keys import PLACES
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -96,7 +97,10 @@ _KIND = words("google", "openai", "local")
 BACKEND = fields(
     {"name": TEXT, "kind": _KIND, "base_url": maybe(TEXT), "models": rows(TEXT),
      "model": maybe(TEXT),
-     "key": fields({"needed": FLAG, "found": FLAG, "where": maybe(TEXT)}),
+     "key": fields(
+         {"needed": FLAG, "found": FLAG, "where": maybe(TEXT),
+          "kernels": rows(fields({"notebook": maybe(TEXT), "where": maybe(words(*PLACES))}))}
+     ),
      "project": maybe(TEXT), "tier": maybe(TEXT),
      "state": words("ready", "no key", "exhausted", "unknown"),
      "exhausted_until": maybe(NUMBER), "in_route": FLAG, "own": FLAG}

@@ -1,5 +1,6 @@
 // What ipywidgets has no word for: Ctrl/Cmd+Enter runs, "Copy" copies, files can be dropped and
-// pasted, and Run has the text with it. Without it the panel does the same by its buttons.
+// pasted, and Run has the text with it. Without it the panel does the same by its buttons. And the
+// way to the notebook's cells: where the Lab extension is there (its panel.ts), it hears events.
 (() => {
   if (window.geminiMagicPanel) return;
   window.geminiMagicPanel = true;
@@ -61,6 +62,80 @@
       },
       () => { text.focus(); text.select(); }
     );
+  });
+
+  // --- the notebook's cells ---
+
+  // What the Lab extension says to that; null where nobody does.
+  const ask = (panel, name, detail = {}) => {
+    const event = new CustomEvent(`gemini-magic:${name}`, { detail, bubbles: true, cancelable: true });
+    return panel.dispatchEvent(event) ? null : event.detail;
+  };
+
+  // Which cell is selected, shown beside the button that loads it.
+  const look = panel => {
+    const found = ask(panel, 'selected');
+    panel.classList.toggle('gemini-magic-by-lab', found !== null);
+    const text = found?.source ?? '';
+    const line = panel.querySelector('.gemini-magic-selected');
+    const button = panel.querySelector('.gemini-magic-load');
+    if (line && button) {
+      const words = text.slice(text.search(/^%%/m)).split(/\s+/).join(' ').slice(0, 60);
+      line.textContent = text ? words : 'no prompt was selected yet';
+      button.disabled = !text;
+    }
+    return found;
+  };
+
+  const tell = (panel, message) => {
+    const field = panel.querySelector('.gemini-magic-told textarea');
+    const { value } = panel.querySelector('.gemini-magic-prompt textarea');
+    field.value = JSON.stringify({ ...message, text: value });
+    field.dispatchEvent(new Event('change', { bubbles: true }));
+  };
+
+  // The kernel knows what a cell is to hold, and this page has it put there.
+  const waiting = new WeakMap();
+  const wait = (panel, id) => {
+    waiting.get(panel)?.disconnect();
+    const place = panel.querySelector('.gemini-magic-wish');
+    const watch = new MutationObserver(() => {
+      const wish = JSON.parse(place.textContent.trim() || 'null');
+      if (wish?.id !== id) return;
+      watch.disconnect();
+      const { does, what, source, cell } = wish;
+      tell(panel, { id, does, done: ask(panel, what, { source, cell }) !== null });
+      look(panel);
+    });
+    watch.observe(place, { childList: true, subtree: true, characterData: true });
+    waiting.set(panel, watch);
+  };
+
+  listen('click', event => {
+    const panel = panelOf(event);
+    const button = panel && event.target.closest('.gemini-magic-insert, .gemini-magic-load, .gemini-magic-back');
+    const found = button && look(panel);
+    if (!found) return; // the kernel does it its own way
+    event.stopImmediatePropagation();
+    const id = `${Date.now()}-${Math.random()}`;
+    if (button.matches('.gemini-magic-load')) {
+      if (found.source) tell(panel, { id, does: 'load', ...found });
+      return;
+    }
+    wait(panel, id);
+    tell(panel, { id, does: button.matches('.gemini-magic-back') ? 'back' : 'insert' });
+  });
+
+  // Whoever comes to the panel may have been at another cell.
+  for (const name of ['focusin', 'pointerover']) {
+    listen(name, event => {
+      const panel = panelOf(event);
+      if (panel && !panel.contains(event.relatedTarget) && panel.querySelector('.gemini-magic-selected')) look(panel);
+    });
+  }
+  // What is opened begins its animation: first the part of the panel, then what it shows of a cell.
+  listen('animationstart', event => {
+    if (event.animationName === 'gemini-magic-shown') look(panelOf(event));
   });
 
   // The handle of a slider has no name of its own.

@@ -27,6 +27,7 @@ from gemini_magic.widgets.panel_settings import Settings
 from gemini_magic.widgets.panel_talk import Talk
 from gemini_magic.widgets.panel_text import plainly
 from gemini_magic.widgets.panel_turns import Turn
+from gemini_magic.widgets.script import script
 
 #: Seconds without a key until what is typed is counted.
 _PAUSE = 0.3
@@ -55,7 +56,7 @@ class Panel:
         self._prompt = Prompt(model, self._lock, self._changed, self._asked)
         self._media = MediaRow(model, self._changed, self._act)
         self._settings = Settings(model, self._changed, self._act, self._act_later)
-        self._cells = CellTools(model, self._loaded, self._act, self._act_later)
+        self._cells = CellTools(model, self._loaded, self._at_once, self._act, self._act_later)
         self._said = ipywidgets.HTML()
         self._counter = ipywidgets.HTML()
         self._counter.add_class("gemini-magic-count")
@@ -69,15 +70,9 @@ class Panel:
     # --- how it is put together ---
 
     def _made(self) -> Any:
-        folder = Path(__file__).parent
-        looks = ipywidgets.HTML(f"<style>{(folder / 'panel.css').read_text('utf-8')}</style>")
-        script = f"<script>{(folder / 'panel.js').read_text('utf-8')}</script>"
-        data = {"text/html": script, "text/plain": ""}
-        keys = ipywidgets.Output(
-            outputs=({"output_type": "display_data", "data": data, "metadata": {}},)
-        )
-        for hidden in (looks, keys):
-            hidden.add_class("gemini-magic-hidden")
+        style = Path(__file__).with_name("panel.css").read_text("utf-8")
+        looks = ipywidgets.HTML(f"<style>{style}</style>")
+        looks.add_class("gemini-magic-hidden")
         self._run = _button("Run", "ask (Ctrl+Enter, ⌘+Enter)", self.run, "gemini-magic-run")
         # Nothing is ever sent to it again: see ``free_of_cells``.
         stop = free_of_cells(
@@ -94,7 +89,9 @@ class Panel:
         talk.add_class("gemini-magic-talk")
         columns = ipywidgets.Box([talk, self._settings.widget])
         columns.add_class("gemini-magic-columns")
-        panel = ipywidgets.VBox([looks, keys, self._prompt.sent, columns])
+        panel = ipywidgets.VBox([
+            looks, script("panel.js"), self._prompt.sent, *self._cells.page.widgets, columns,
+        ])  # fmt: skip
         panel.add_class("gemini-magic-panel")
         return panel
 
@@ -117,7 +114,7 @@ class Panel:
         self._count.cancel()
         with self._lock:
             if self._meters is not None:
-                self._meters.freeze()
+                self._meters.close()
             close(self.widget)
 
     # --- what the user does ---
@@ -175,6 +172,16 @@ class Panel:
         self.show()
         self.ended()
 
+    def _at_once(self, text: str, work: Callable[[], None]) -> None:
+        """Do something while this is what stands there, before whatever is typed next."""
+        self._context.copy().run(self._do_with, text, work)
+
+    def _do_with(self, text: str, work: Callable[[], None]) -> None:
+        with self._lock:
+            self._prompt.take(text)
+            self._act(work)
+            self._prompt.show()
+
     def _do(self, word: str, turn: Turn | None) -> None:
         self._act(partial(self._change, word, turn))
 
@@ -224,6 +231,8 @@ class Panel:
         meters = self._meters
         if meters is None or not meters.live:
             self._in_background(self._measure)
+        else:
+            meters.wake()
 
     def _measure(self) -> None:
         with self._lock:

@@ -48,13 +48,13 @@ class Job(Protocol):
 
 
 class Meters(Protocol):
-    """Live meters: a widget, which draws itself until ``close`` or ``freeze``."""
+    """Live meters: a widget, which draws itself until ``close``, and anew once it is woken."""
 
     @property
     def widget(self) -> object: ...
     @property
     def live(self) -> bool: ...
-    def freeze(self) -> None: ...
+    def wake(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -110,4 +110,5 @@ class Desk(Protocol):
 
     def meters(self, who: Callable[[], Who], used: Callable[[], float]) -> Meters:
         """Meters of what ``who`` is counted in; ``used`` is when the panel was last used
-        (``time.monotonic``): meters of one that nobody uses follow nothing."""
+        (``time.monotonic``): where no page says whether they are seen, those of a panel that
+        nobody uses follow nothing."""

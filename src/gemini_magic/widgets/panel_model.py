@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_magic.cell import GeminiCell, subcommand
 from gemini_magic.errors import GeminiMagicError, UsageError
@@ -13,7 +13,7 @@ from gemini_magic.option_table import OPTIONS, Option
 from gemini_magic.options import BY_NAME, OptionValue
 from gemini_magic.widgets.panel_desk import Desk, Job, Outcome, Who
 from gemini_magic.widgets.panel_presets import ASIDE, Presets
-from gemini_magic.widgets.panel_text import plainly, typed
+from gemini_magic.widgets.panel_text import in_a_line, plainly, typed
 from gemini_magic.widgets.panel_turns import Turn, Turns
 
 if TYPE_CHECKING:
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 ABSENT = ("compare", "chat", "def", "quiet", "dry-run", "help")
 #: The options of one question, which the next one does not have.
 MEDIA = ("image", "file")
+
+
+class Origin(NamedTuple):
+    """A cell of the notebook that was loaded, by its id, and what of it a panel has no place for.
+
+    ``words`` is its beginning in one line, ``tip`` where the conversation was then.
+    """
+
+    cell: str
+    words: str
+    preamble: str
+    options: tuple[tuple[str, OptionValue], ...]
+    tip: Turn | None
 
 
 def shown_options() -> tuple[Option, ...]:
@@ -43,6 +56,7 @@ class PanelModel:
         self.template = ""
         self.turns = Turns()
         self.chat = "panel"
+        self.origin: Origin | None = None
         self.problems: dict[str, str] = {}
         self.over: Callable[[Turn | None, Place, str], None] = lambda turn, place, error: None
         self._job: Job | None = None
@@ -102,10 +116,10 @@ class PanelModel:
         self.who = self.desk.who(GeminiCell.of("?", given))
         return self.who
 
-    def load(self, source: str) -> tuple[str, ...]:
+    def load(self, source: str, cell_id: str = "") -> tuple[str, ...]:
         """Take over a cell's text; the options that it has and a panel has not.
 
-        Raises ``UsageError``, and changes nothing then.
+        With its id it can be ``written`` back. Raises ``UsageError``, and changes nothing then.
         """
         magic = self.desk.magic
         cell = GeminiCell.parse(source, magic)
@@ -115,8 +129,23 @@ class PanelModel:
             self.given = {name: value for name, value in cell.options if name not in ABSENT}
             self.template = cell.template
             self.problems.clear()
+            absent = tuple((name, value) for name, value in cell.options if name in ABSENT)
+            self.origin = None
+            if cell_id:
+                words = in_a_line(source.removeprefix(cell.preamble))
+                self.origin = Origin(cell_id, words, cell.preamble, absent, self.turns.tip)
         self.look()
-        return tuple(name for name, _ in cell.options if name in ABSENT)
+        return tuple(name for name, _ in absent)
+
+    def written(self, origin: Origin) -> str:
+        """The text for the cell that was loaded: the prompt and the settings of now, and what a
+        panel has no place for as it was. A prompt that was asked since is the cell's."""
+        with self._lock:
+            turn = None if self.drafted else self.turns.tip
+            cell = self.asked(None if turn is origin.tip else turn)
+        given = {**dict(cell.options), **dict(origin.options)}
+        cell = replace(GeminiCell.of(cell.template, given), preamble=origin.preamble)
+        return self.source(cell)
 
     def load_preset(self, name: str) -> None:
         """Take over the settings of a preset; the prompt and its media stay. Raises."""

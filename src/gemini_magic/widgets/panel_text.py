@@ -15,6 +15,11 @@ def plainly(problem: Exception) -> str:
     return f"{type(problem).__name__}: {problem}"
 
 
+def in_a_line(source: str) -> str:
+    """The beginning of a cell's text."""
+    return " ".join(source.split())[:60]
+
+
 _ESCAPED = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
 _MEANT = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
 

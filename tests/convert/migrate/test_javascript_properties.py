@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ from gemini_magic.convert.migrate.javascript import library, old_sdk
 from gemini_magic.convert.migrate.javascript.program import migrate
 from gemini_magic.convert.migrate.job import Options
 from tests.convert.abroad import node, node_modules
-from tests.convert.migrate.javascript import CASES, HERE, read
+from tests.convert.migrate.javascript import CASES, HERE, MODEL, read
 from tests.convert.migrate.test_javascript_rules import RULES, TRAPS
 
 NEW = read("javascript_new_cases.txt")
@@ -158,6 +160,41 @@ def test_the_tables_name_what_is_there() -> None:
     values = set(json.loads(said.stdout))
     known = {*old_sdk.SAME, *old_sdk.RENAMED.values(), *targets}
     assert values & known == old_sdk.VALUES - {"default"}
+
+
+def _work(text: str, options: Options) -> int:
+    """How many functions are called to migrate a text."""
+    calls = 0
+
+    def count(_frame: FrameType, _event: str, _given: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        migrate(text, ".mjs", options)
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+@pytest.mark.parametrize("options", [Options(), OPENAI])
+@pytest.mark.parametrize(
+    ("head", "then"),
+    [
+        ('model.generateContent("a")', "(r) => f(r)"),
+        ('model.generateContent("a")', "async (r) => { return await r; }"),
+        ("unknown()", "(r) => r"),
+        ("new Promise(f)", "function (r) { return g(r); }"),
+        ('const asked = () => model.generateContent("a")', "(r) => h(r)"),
+    ],
+)
+def test_a_long_chain_takes_linear_work(head: str, then: str, options: Options) -> None:
+    step = f"\n  .then({then})"
+    texts = [f"{MODEL}{head}{step * times};\n" for times in (1, 60, 120)]
+    _, few, many = (_work(text, options) for text in texts)  # the first reads tables, too
+    assert few < many < 2.3 * few
 
 
 @pytest.mark.alone

@@ -1,7 +1,9 @@
 // Renders texts as JupyterLab does and reports what a trusted cell must not contain.
 //
 // node fuzz.mjs PATH_OF_latex.js < texts.json > problems.json
-// texts.json: [[text, allowRemoteImages], ...]; problems.json: [[index, problem], ...]
+// texts.json: [[text, allowRemoteImages, lengths], ...]; problems.json: [[index, problem], ...]
+// Where lengths of pieces are given, each piece is looked at, too, and all of them together must
+// look like the whole text.
 //
 // removeMath and replaceMath are Lab's own file; marked has the options and plugins of
 // @jupyterlab/markedparser-extension, and the code renderer below puts `lang` into the HTML as
@@ -78,22 +80,45 @@ function* problems(html, images) {
   }
 }
 
+// What a reader sees. Headings with the same words get numbered ids, through the whole text; what
+// looks like removeMath's own mark, in math in code, gets another number.
+const shape = html =>
+  html
+    .replace(/(<h\d) id="[^"]*"/g, '$1')
+    .replace(/@@\d+@@/g, '@@n@@')
+    .replace(/\s+/g, ' ')
+    .replace(/> | </g, blank => blank.trim());
+
+function* pieces(text, lengths) {
+  let at = 0;
+  for (const length of lengths) yield text.slice(at, (at += length));
+  yield text.slice(at);
+}
+
 const texts = JSON.parse(readFileSync(0, 'utf8'));
 const report = [];
-texts.forEach(([text, images], index) => {
+
+function rendered(text, images, index) {
   found.length = 0;
-  let html;
-  try {
-    const parts = removeMath(text);
-    html = replaceMath(marked(parts.text), parts.math);
-  } catch (error) {
-    report.push([index, `Lab fails: ${error}`]);
-    return;
-  }
+  const parts = removeMath(text);
+  const html = replaceMath(marked(parts.text), parts.math);
   for (const problem of found) {
     if (problem[0] !== 'image') report.push([index, problem]);
     else if (!images) report.push([index, `image token ${problem[1]}`]);
   }
   for (const problem of problems(html, images)) report.push([index, `${problem} in ${html}`]);
+  return html;
+}
+
+Math.random = () => 0.5; // marked-mangle throws dice for each character of an address
+texts.forEach(([text, images, lengths], index) => {
+  try {
+    const whole = rendered(text, images, index);
+    if (!lengths) return;
+    const joined = [...pieces(text, lengths)].map(one => rendered(one, images, index)).join('');
+    if (shape(joined) !== shape(whole)) report.push([index, `pieces ${joined}\n  not ${whole}`]);
+  } catch (error) {
+    report.push([index, `Lab fails: ${error}`]);
+  }
 });
 process.stdout.write(JSON.stringify(report));

@@ -47,14 +47,12 @@ export class Guard {
     const { findings } = await this.ask<{ findings: IFinding[] }>('secrets/scan', {
       content: slim(content)
     });
-    const keys = new Map<string, IKey>();
-    for (const finding of findings) {
-      const { id, kind, shown } = finding;
-      const key = keys.get(id) ?? { id, kind, shown, places: [] };
-      key.places.push(finding);
-      keys.set(id, key);
-    }
-    return [...keys.values()];
+    return byKey(findings);
+  }
+
+  /** Whether the user is being asked about a notebook. */
+  asks(of: IGuarded): boolean {
+    return this._pending.has(of);
   }
 
   /**
@@ -127,6 +125,18 @@ export class Guard {
   }
 
   private readonly _pending = new Map<IGuarded, Promise<boolean>>();
+}
+
+/** The keys that were found, each with all its places. */
+export function byKey(findings: IFinding[]): IKey[] {
+  const keys = new Map<string, IKey>();
+  for (const finding of findings) {
+    const { id, kind, shown } = finding;
+    const key = keys.get(id) ?? { id, kind, shown, places: [] };
+    key.places.push(finding);
+    keys.set(id, key);
+  }
+  return [...keys.values()];
 }
 
 /** A promise that is rejected if it is not kept in so many milliseconds. */

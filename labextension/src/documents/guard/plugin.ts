@@ -3,23 +3,27 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, Notification, showErrorMessage } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
-import { IDocumentManager } from '@jupyterlab/docmanager';
+import { IDocumentManager, IDocumentManagerDialogs } from '@jupyterlab/docmanager';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { INotebookTracker, type INotebookModel, type NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { DisposableSet } from '@lumino/disposable';
+import { ILive } from '../../quota/live';
 import { ask } from '../../request';
 import type { INotebook } from '../notebook';
 import { told } from '../problem';
+import type { IFinding } from '../routes';
 import { documentSettings } from '../settings';
 import { apply } from './apply';
 import { KeyBadge } from './badge';
+import { guardClosing } from './closing';
 import { intercept } from './intercept';
-import { Guard, type IGuarded, type IKey } from './model';
+import { byKey, Guard, type IGuarded } from './model';
 import { mayHoldKey } from './patterns';
 import { ask as question } from './question';
 import { guardSaves, saveAndKeep } from './saves';
+import { Telling } from './telling';
 import { SaveWatch } from './watch';
 
 const CHECK = 'gemini-magic:check-keys';
@@ -31,14 +35,23 @@ export const guarding: JupyterFrontEndPlugin<void> = {
   description: 'Keeps keys out of saved notebooks.',
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [IDocumentManager, ITranslator, ISettingRegistry, ICommandPalette],
+  optional: [
+    IDocumentManager,
+    ITranslator,
+    ISettingRegistry,
+    ICommandPalette,
+    ILive,
+    ...[IDocumentManagerDialogs].filter(Boolean) // an older Lab has none
+  ],
   activate: (
     app: JupyterFrontEnd,
     notebooks: INotebookTracker,
     documents: IDocumentManager | null,
     translator: ITranslator | null,
     registry: ISettingRegistry | null,
-    palette: ICommandPalette | null
+    palette: ICommandPalette | null,
+    live: ILive | null,
+    dialogs: IDocumentManagerDialogs | null | undefined
   ): void => {
     const trans = (translator ?? nullTranslator).load('gemini_magic');
     const settings = documentSettings(registry);
@@ -68,6 +81,8 @@ export const guarding: JupyterFrontEndPlugin<void> = {
       return of;
     };
 
+    const suspect = (context: Context): boolean =>
+      context.isReady && mayHoldKey(guarded(context).content());
     const before = guardSaves<Context>(
       {
         current: () => notebooks.find(panel => panel === app.shell.currentWidget)?.context,
@@ -86,10 +101,50 @@ export const guarding: JupyterFrontEndPlugin<void> = {
           return [...new Set(open)].filter(one => one.contentsModel?.writable === true);
         }
       },
-      context => context.isReady && mayHoldKey(guarded(context).content()),
+      suspect,
       context => guard.pass(guarded(context))
     );
     intercept(commands, command => (settings().guard ? before(command) : null));
+    if (dialogs) {
+      guardClosing(dialogs, async title => {
+        const closed = notebooks.filter(
+          panel => panel.title.label === title && panel.context.model.dirty
+        );
+        for (const context of new Set(closed.map(panel => panel.context))) {
+          if (settings().guard && suspect(context) && !(await guard.pass(guarded(context)))) {
+            return false;
+          }
+        }
+        return true;
+      });
+    }
+
+    /** Tells once of each key that was saved unasked. */
+    const telling = new Telling<Context>(
+      (key, context) => guarded(context).accepted.has(key.id) || guard.asks(guarded(context)),
+      (key, context) => {
+        const { name } = guarded(context);
+        Notification.warning(trans.__('“%1” was saved with a key in it: %2', name, key.shown), {
+          autoClose: false,
+          actions: [
+            {
+              label: trans.__('Look'),
+              caption: trans.__('Move it to the keyring, or redact it'),
+              callback: () => void check(context)
+            }
+          ]
+        });
+      }
+    );
+
+    // What something else saved. Nothing connects for it: it is heard while a meter is in sight.
+    live?.saved.connect((_, { path, findings }) => {
+      const { contents } = app.serviceManager;
+      const panel = notebooks.find(one => contents.localPath(one.context.path) === path);
+      if (panel !== undefined && settings().guard) {
+        telling.found(panel.context, byKey(findings as unknown as IFinding[]));
+      }
+    });
 
     /** Look at all keys of a notebook once more, and save it if one was taken out. */
     const check = async (context: Context): Promise<void> => {
@@ -112,7 +167,16 @@ export const guarding: JupyterFrontEndPlugin<void> = {
         if (JSON.stringify(of.content()) !== JSON.stringify(before)) {
           await saveAndKeep(context);
         } else if (of.accepted.size === 0) {
-          Notification.info(trans.__('No key was found in “%1”.', of.name), { autoClose: 4000 });
+          const elsewhere = telling.count(context) > 0;
+          Notification.info(
+            elsewhere
+              ? trans.__(
+                  'The key is in the file of “%1” and not in this editor: something else saved it. Reload the notebook from disk to look for it.',
+                  of.name
+                )
+              : trans.__('No key was found in “%1”.', of.name),
+            { autoClose: elsewhere ? false : 4000 }
+          );
         }
       } else {
         had.forEach(id => of.accepted.add(id));
@@ -131,33 +195,6 @@ export const guarding: JupyterFrontEndPlugin<void> = {
     });
     palette?.addItem({ command: CHECK, category: trans.__('Gemini') });
 
-    /** Tell once of each key that was saved unasked. */
-    const tell = (keys: IKey[], context: Context): void => {
-      const of = guarded(context);
-      for (const key of keys) {
-        if (of.accepted.has(key.id) || toldOf(context).has(key.id)) {
-          continue;
-        }
-        toldOf(context).add(key.id);
-        Notification.warning(trans.__('“%1” was saved with a key in it: %2', of.name, key.shown), {
-          autoClose: false,
-          actions: [
-            {
-              label: trans.__('Look'),
-              caption: trans.__('Move it to the keyring, or redact it'),
-              callback: () => void check(context)
-            }
-          ]
-        });
-      }
-    };
-    const tellings = new WeakMap<Context, Set<string>>();
-    const toldOf = (context: Context): Set<string> => {
-      const ids = tellings.get(context) ?? new Set();
-      tellings.set(context, ids);
-      return ids;
-    };
-
     app.docRegistry.addWidgetExtension('Notebook', {
       createNew: (panel: NotebookPanel, context: Context) => {
         const badge = new KeyBadge(trans, () => void check(context));
@@ -168,14 +205,13 @@ export const guarding: JupyterFrontEndPlugin<void> = {
           guard,
           of: guarded(context),
           enabled: () => settings().guard,
-          found: keys => {
-            if (!badge.isDisposed) {
-              badge.count = keys.length;
+          found: (keys, looked, at) => {
+            if (looked || live?.state !== 'live') {
+              telling.found(context, keys, at); // else the server looks, and tells
             }
-            tell(keys, context);
           }
         });
-        return DisposableSet.from([badge, watch]);
+        return DisposableSet.from([telling.add(context, badge), badge, watch]);
       }
     });
   }

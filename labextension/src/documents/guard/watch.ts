@@ -12,8 +12,11 @@ interface IWatchOptions {
   guard: Guard;
   of: IGuarded;
   enabled: () => boolean;
-  /** What was found in what was saved; the notebook may be closed by then. */
-  found: (keys: IKey[]) => void;
+  /**
+   * What was found in what was saved `at` that time; the notebook may be closed by now. Nothing, and
+   * not `looked`, where it is too long.
+   */
+  found: (keys: IKey[], looked: boolean, at: number) => void;
   /** How long after a save it looks, in milliseconds. */
   delay?: number;
 }
@@ -45,6 +48,7 @@ export class SaveWatch implements IDisposable {
   private readonly saved = (_: unknown, state: DocumentRegistry.SaveState): void => {
     if (state === 'completed' && this.options.enabled()) {
       this._content = this.options.of.content();
+      this._at = performance.now();
       clearTimeout(this._timer);
       this._timer = setTimeout(() => void this.look(), this.options.delay ?? 300);
     }
@@ -52,7 +56,7 @@ export class SaveWatch implements IDisposable {
 
   private async look(): Promise<void> {
     const { guard, of, found } = this.options;
-    const content = this._content;
+    const [content, at] = [this._content, this._at];
     this._content = null;
     clearTimeout(this._timer);
     if (content === null) {
@@ -60,7 +64,7 @@ export class SaveWatch implements IDisposable {
     }
     try {
       const looks = mayHoldKey(content) || JSON.stringify(slim(content)).length < LONG;
-      found(looks ? await guard.keysIn(content) : []);
+      found(looks ? await guard.keysIn(content) : [], looks, at);
     } catch (error) {
       console.warn(`gemini_magic: ${of.name} was not looked through for keys.`, told(error));
     }
@@ -69,5 +73,6 @@ export class SaveWatch implements IDisposable {
   private _disposed = false;
   /** What was saved, until it is looked through. */
   private _content: INotebook | null = null;
+  private _at = 0;
   private _timer: ReturnType<typeof setTimeout> | undefined;
 }

@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import typing
 import urllib.parse
 import urllib.request
@@ -44,6 +45,38 @@ class Usage(NamedTuple):
     cached_tokens: int | None = None
 
 
+class ToolCall(NamedTuple):
+    """A function that the model wanted called; ``arguments`` is JSON as text."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
+class ToolResult(NamedTuple):
+    """What it gave back, as JSON; whether it raised or took too long."""
+
+    name: str
+    content: str
+    id: str = ""
+    failed: bool = False
+
+
+class ToolUse(NamedTuple):
+    """One call of a function, what it gave back, and how many seconds that took."""
+
+    call: ToolCall
+    result: ToolResult
+    seconds: float
+
+
+class Citation(NamedTuple):
+    """A source that an answer names."""
+
+    uri: str
+    title: str = ""
+
+
 @dataclasses.dataclass
 class Reply:
     """An answer."""
@@ -53,6 +86,9 @@ class Reply:
     parsed: Any = None
     finish_reason: str = ""
     usage: Usage = dataclasses.field(default_factory=Usage)  # if usage
+    model: str = ""  # if model
+    tool_calls: tuple[ToolUse, ...] = ()  # if tool_calls
+    citations: tuple[Citation, ...] = ()  # if citations
 
     def __str__(self) -> str:
         return self.text
@@ -420,6 +456,13 @@ def called(
     thread.start()
     thread.join(seconds)
     return found[-1]
+
+
+def used(call: ToolCall, value: Any, failed: bool, began: float) -> ToolUse:
+    """A call that is over, which began at that time of ``time.monotonic``."""
+    content = json.dumps(value, ensure_ascii=False)
+    result = ToolResult(call.name, content, call.id, failed)
+    return ToolUse(call, result, time.monotonic() - began)
 
 
 def fitting(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:

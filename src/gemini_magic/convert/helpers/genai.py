@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from google import genai
 from google.genai import types
 
-from gemini_magic.convert.helpers.common import Media, Reply, Usage, called, wav
+from gemini_magic.convert.helpers.common import (
+    Citation,
+    Media,
+    Reply,
+    ToolCall,
+    ToolUse,
+    Usage,
+    called,
+    used,
+    wav,
+)
 
 
 def ask_gemini(
@@ -48,6 +60,7 @@ def ask_gemini_with_functions(
     """Ask, call the functions that the model wants, and ask with their results."""
     exchanged = [types.Content(role="user", parts=gemini_parts(prompt))]
     before = history or []
+    uses: list[ToolUse] = []  # if tool_calls
     for hop in range(hops + 1):
         reply = Reply()
         said = stream_gemini(client, model, [*before, *exchanged], config, reply, quiet)
@@ -58,7 +71,9 @@ def ask_gemini_with_functions(
         results: list[types.Part] = []
         for call in calls:
             name = call.name or ""
+            began = time.monotonic()  # if tool_calls
             value, failed = called(functions, name, call.args or {}, seconds)
+            uses.append(used(gemini_call(call), value, failed, began))  # if tool_calls
             if failed:
                 value = {"error": value}
             elif not isinstance(value, dict):
@@ -67,11 +82,18 @@ def ask_gemini_with_functions(
             results.append(types.Part(function_response=answer))
         exchanged.append(types.Content(role="model", parts=said))
         exchanged.append(types.Content(role="user", parts=results))
+    reply.tool_calls = tuple(uses)  # if tool_calls
     if history is not None:
         history += exchanged
         if said:
             history.append(types.Content(role="model", parts=said))
     return reply
+
+
+def gemini_call(call: types.FunctionCall) -> ToolCall:
+    """A call of a function, with its arguments as text."""
+    arguments = json.dumps(call.args or {}, ensure_ascii=False)
+    return ToolCall(call.name or "", arguments, call.id or "")
 
 
 def stream_gemini(
@@ -85,6 +107,7 @@ def stream_gemini(
     """Ask once; the parts of the answer, without the model's thoughts."""
     said: list[types.Part] = []
     sound = b""
+    reply.model = model  # if model
     sent: Any = contents
     once = {"automatic_continuation": False}  # no request but this one
     config = (config or types.GenerateContentConfig()).model_copy(update=once)
@@ -94,6 +117,7 @@ def stream_gemini(
         for candidate in (chunk.candidates or [])[:1]:
             if candidate.finish_reason:
                 reply.finish_reason = candidate.finish_reason.value
+            add_citations(candidate, reply)  # if citations
             for part in (candidate.content and candidate.content.parts) or []:
                 blob = part.inline_data
                 if part.thought:
@@ -123,6 +147,25 @@ def stream_gemini(
     if not quiet and reply.text:
         print()
     return said
+
+
+def add_citations(candidate: types.Candidate, reply: Reply) -> None:
+    """Add the sources that an answer names."""
+    named: list[Any] = []
+    grounding, pages = candidate.grounding_metadata, candidate.url_context_metadata
+    for chunk in (grounding and grounding.grounding_chunks) or []:
+        named += [chunk.web, chunk.maps, chunk.retrieved_context, chunk.image]
+    for page in (pages and pages.url_metadata) or []:
+        if str(page.url_retrieval_status).endswith("SUCCESS"):
+            named.append(Citation(page.retrieved_url or ""))
+    cited = candidate.citation_metadata
+    named += (cited and cited.citations) or []
+    found = {one.uri: one for one in reply.citations}
+    for one in named:
+        uri = getattr(one, "source_uri", None) or getattr(one, "uri", None)
+        if uri and not (uri in found and found[uri].title):
+            found[uri] = Citation(uri, one.title or "")
+    reply.citations = tuple(found.values())
 
 
 def gemini_usage(counted: Any, before: Usage) -> Usage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import mimetypes
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,11 +14,14 @@ from openai import OpenAI
 from gemini_magic.convert.helpers.common import (
     Media,
     Reply,
+    ToolCall,
+    ToolUse,
     Usage,
     called,
     data_url,
     fetched,
     picture_type,
+    used,
     wav,
 )
 
@@ -66,6 +70,7 @@ def ask_openai_with_functions(
     """Ask, call the functions that the model wants, and ask with their results."""
     exchanged: list[Message] = [{"role": "user", "content": openai_content(prompt)}]
     before = [*(instructions or []), *(history or [])]
+    uses: list[ToolUse] = []  # if tool_calls
     for hop in range(hops + 1):
         reply = Reply()
         calls = stream_openai(
@@ -76,22 +81,30 @@ def ask_openai_with_functions(
         said = {"role": "assistant", "content": reply.text or None, "tool_calls": calls}
         exchanged.append(said)
         for call in calls:
+            began = time.monotonic()  # if tool_calls
             name = call["function"]["name"]
             try:
                 arguments = json.loads(call["function"]["arguments"])
             except ValueError as error:
-                arguments, value = None, f"wrong arguments: no JSON: {error}"
-            if arguments is not None:
-                value, _ = called(functions, name, arguments, seconds)
+                value, failed = f"wrong arguments: no JSON: {error}", True
+            else:
+                value, failed = called(functions, name, arguments, seconds)
+            uses.append(used(openai_call(call), value, failed, began))  # if tool_calls
             content = json.dumps(value, ensure_ascii=False)
             exchanged.append(
                 {"role": "tool", "tool_call_id": call["id"], "content": content}
             )
+    reply.tool_calls = tuple(uses)  # if tool_calls
     if history is not None:
         history += exchanged
         if reply.text:
             history.append({"role": "assistant", "content": reply.text})
     return reply
+
+
+def openai_call(call: Message) -> ToolCall:
+    """A call of a function."""
+    return ToolCall(**call["function"], id=call["id"])
 
 
 def draw_openai(
@@ -116,6 +129,7 @@ def draw_openai(
     text = "\n\n".join(filter(None, (instructions, words)))
     answer = ask(model=model, prompt=text, **options)
     reply = Reply(finish_reason="STOP")
+    reply.model = model  # if model
     for one in answer.data or []:
         if one.b64_json:
             data = base64.b64decode(one.b64_json)
@@ -143,6 +157,7 @@ def stream_openai(
     """Ask once; the calls of functions that the answer wants."""
     calls: dict[int, Message] = {}
     sound = b""
+    reply.model = model  # if model
     sent: Any = messages
     options: Any = {
         "stream": True,

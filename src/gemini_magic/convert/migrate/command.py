@@ -66,11 +66,11 @@ def run(arguments: argparse.Namespace, face: Face) -> bool:
         found = [_written(file) for file in found]
     shown = not (arguments.write or arguments.check)
     if arguments.report == "json":
-        rows = [_row(file, _diff(file, face.key_names) if shown else None) for file in found]
+        rows = [_row(file, files.diff(file, face.key_names) if shown else None) for file in found]
         face.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
     else:
         if shown:
-            face.write("".join(_diff(file, face.key_names) for file in found))
+            face.write("".join(files.diff(file, face.key_names) for file in found))
         _tell(found, face, written=arguments.write)
     face.after([file.path for file in found if file.changed])
     failures = [file.error for file in found if file.error is not None]
@@ -106,13 +106,6 @@ def _written(file: File) -> File:
     except GeminiMagicError as error:
         return files.File(file.path, error=error)
     return file
-
-
-def _diff(file: File, key_names: Set[str]) -> str:
-    from gemini_magic.convert.migrate import files
-    from gemini_magic.convert.studio.redacted import text_without_keys
-
-    return text_without_keys(files.diff(file), key_names, {})
 
 
 def _row(file: File, diff: str | None) -> dict[str, Any]:

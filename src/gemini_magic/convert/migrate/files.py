@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from gemini_magic.convert.migrate.job import Options
 from gemini_magic.convert.migrate.project import Project
 from gemini_magic.convert.migrate.report import Place
 from gemini_magic.convert.secrets import keys_given, without_values
+from gemini_magic.convert.studio.redacted import text_without_keys
 from gemini_magic.errors import GeminiMagicError, UsageError
 
 SUFFIXES = (".py", ".ipynb")
@@ -173,30 +174,53 @@ def write(file: File) -> None:
                 os.unlink(name)
 
 
-def diff(file: File) -> str:
-    """The changes as a unified diff; a notebook's by cell. Literal keys are names in brackets."""
+def diff(file: File, key_names: Set[str] = frozenset()) -> str:
+    """The changes as a unified diff; a notebook's by cell. Keys are names in brackets.
+
+    ``key_names`` are the environment's variables that hold keys here.
+    """
     if not file.changed:
         return ""
     both = [*_texts(file)]
-    shown = "".join(_diff(old, new, label) for label, old, new in both)
-    keys = {text[key.start : key.end]: key.name for _, *pair in both for text in pair
-            for key in keys_given(text)}  # fmt: skip
-    return without_values(shown, keys)
+    path = file.path
+    shown = "".join(
+        _diff(old, new, f"{path}[{name}]" if name else str(path)) for name, old, new in both
+    )
+    return _shown(shown, both, key_names)
+
+
+def before_and_after(file: File, key_names: Set[str] = frozenset()) -> tuple[str, str]:
+    """What people read of a program or notebook, and of what it will be; keys as in ``diff``."""
+    both = [*_texts(file)]
+    if file.path.suffix == ".ipynb":
+        before, after = (
+            "\n\n".join(f"# %% [{row[0]}]\n{row[at]}" for row in both) for at in (1, 2)
+        )
+    else:
+        [(_, before, after)] = both
+    return _shown(before, both, key_names), _shown(after, both, key_names)
+
+
+def _shown(text: str, both: Iterable[tuple[str, str, str]], key_names: Set[str]) -> str:
+    """A text of a file's, without the keys that stand in its old texts or its new ones."""
+    keys = {one[key.start : key.end]: key.name for _, *pair in both for one in pair
+            for key in keys_given(one)}  # fmt: skip
+    return text_without_keys(without_values(text, keys), key_names, {})
 
 
 def _texts(file: File) -> Iterator[tuple[str, str, str]]:
-    """What people read of it: a label, the old text and the new one, for each cell or entry."""
+    """What people read of it: a cell's or an entry's name, the old text and the new one."""
     if file.path.suffix == ".ipynb":
         olds, news = (notebook.cells_of(data.decode("utf-8-sig")) for data in (file.old, file.new))
         for (name, old), (_, new) in zip(olds, news, strict=True):
-            yield f"{file.path}[{name}]", old, new
+            yield name, old, new
     elif file.path.suffix == archive.SUFFIX:
         after = archive.texts(file.new, file.path.name)
         for name, old in archive.texts(file.old, file.path.name).items():
-            yield f"{file.path}[{name}]", old, after[name]
+            yield name, old, after[name]
     else:
         (old, _), (new, _) = (_decoded(data, file.path) for data in (file.old, file.new))
-        yield str(file.path), old, new
+        yield "", old, new
 
 
 def _diff(old: str, new: str, label: str) -> str:

@@ -184,7 +184,7 @@ def _add_client(job: Job, first: ast.stmt) -> None:
         last = one
     end = job.span(last).end
     text, newline = job.source.text, job.source.newline
-    at = end + len(re.compile(r"[^\r\n]*").match(text, end)[0])  # type: ignore[index]
+    at = next(re.compile(r"[\r\n]|\Z").finditer(text, end)).start()
     made = "".join(map(str, clients.created(job, [], [])))
     indent = job.source.indent(job.span(last).start)
     mark = f"{indent}# {MARK}: {_NO_KEY}"

@@ -148,9 +148,9 @@ class Kinds:
     def _item(self, node: ast.AST) -> Kind | None:
         if isinstance(node, ast.Attribute) and node.attr == "parts":
             return Kind("part")
-        values = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        if values and node.func.attr == "values":  # type: ignore[attr-defined]
-            return self._element(node.func.value)  # type: ignore[attr-defined]
+        match node:
+            case ast.Call(func=ast.Attribute(value=given, attr="values")):
+                return self._element(given)
         return ITEMS.get(self.tag(node)) or self._element(node)
 
     def _element(self, node: ast.AST) -> Kind | None:
@@ -165,8 +165,8 @@ class Kinds:
             elif isinstance(value, ast.ListComp | ast.GeneratorExp):
                 found.append(self.of(value.elt))
             for one in gathered(value):
-                starred = isinstance(one, ast.Starred)
-                found.append(self._element(one.value) if starred else self.of(one))  # type: ignore[attr-defined]
+                spread = one.value if isinstance(one, ast.Starred) else None
+                found.append(self.of(one) if spread is None else self._element(spread))
         same = set(found)
         return found[0] if len(same) == 1 else None
 

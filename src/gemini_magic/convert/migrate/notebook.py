@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gemini_magic.convert.migrate import json_spans, program
 from gemini_magic.convert.migrate.job import Options
-from gemini_magic.convert.migrate.report import Migrated, Place
+from gemini_magic.convert.migrate.report import Migrated, Place, keys_told
 from gemini_magic.convert.notebook_file import NotANotebook, notebook_of
 from gemini_magic.errors import GeminiMagicError
 
@@ -66,9 +66,13 @@ def migrate(text: str, name: str, options: Options = Options()) -> Migrated:  # 
             made, more = _packages(made, cell, options.to)
             places += more
         places += _old_magics(cell)
+        # keys in what is no Python, too
+        keys = keys_told(cell.text, options.key_names) if migrated.places else []
+        places += [place._replace(cell=cell.id) for place in keys]
         if made != cell.text:
             edits.append((cell, made))
     order = {cell.id: cell.number for cell in cells}
+    places = [*dict.fromkeys(places)]
     places.sort(key=lambda one: (order[one.cell], one.line))
     return Migrated(_written(text, edits), tuple(places))
 

@@ -80,10 +80,10 @@ def rewrite(job: Job) -> None:
 def _model(job: Job, call: ast.Call) -> None:
     """A model of Imagen's becomes one of Gemini's, where its name stands in the program."""
     for node in _names(job, call):
-        known = isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if known and "imagen" in node.value:  # type: ignore[attr-defined]
-            job.replace(node, json.dumps(successor(bare(node.value)) or _MODEL))  # type: ignore[attr-defined]
-        elif not known:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if "imagen" in node.value:
+                job.replace(node, json.dumps(successor(bare(node.value)) or _MODEL))
+        else:
             job.assisted(call, WORD, f"its model has to be one such as {_MODEL}")
 
 

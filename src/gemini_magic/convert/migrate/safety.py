@@ -95,7 +95,8 @@ def _category(job: Job, node: ast.expr) -> str:
     if isinstance(node, ast.Constant):
         if isinstance(node.value, str):
             return old_sdk.CATEGORIES.get(node.value.lower(), node.value)
-        return old_sdk.CATEGORY_NUMBERS.get(node.value, str(node.value))  # type: ignore[arg-type]
+        number = node.value if isinstance(node.value, int) else -1
+        return old_sdk.CATEGORY_NUMBERS.get(number, str(node.value))
     code = job.code(node)
     return code.rpartition(".")[2] if isinstance(node, ast.Attribute) else code
 

@@ -137,9 +137,10 @@ def _task(job: Job, node: ast.expr) -> list[Part]:
     if "TaskType." in symbol:
         return [f'"{symbol.rpartition(".")[2]}"']
     values = job.kinds.values(node)
-    if all(isinstance(one, ast.Constant) and isinstance(one.value, str)
-           and one.value.upper() in old_sdk.TASKS.values() for one in values):  # fmt: skip
-        if all(one.value.isupper() for one in values if isinstance(one, ast.Constant)):  # type: ignore[union-attr]
+    texts = [one.value for one in values
+             if isinstance(one, ast.Constant) and isinstance(one.value, str)]  # fmt: skip
+    if len(texts) == len(values) and {one.upper() for one in texts} <= {*old_sdk.TASKS.values()}:
+        if all(one.isupper() for one in texts):
             return [job.span(node)]
         return [job.whole(node), ".upper()"]
     job.assisted(node, "embed_content", "task_type has to be one of the API's own names, such as "

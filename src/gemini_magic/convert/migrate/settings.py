@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from gemini_magic.convert.migrate import arguments, safety, tools
 from gemini_magic.convert.migrate.job import Job
@@ -90,7 +90,7 @@ def merged(
         _append(job, generation, generation.keywords, extras, named=False)
         update = [job.span(generation)]
     elif _literal(generation):
-        _append(job, generation, generation.values, extras, named=False)  # type: ignore[attr-defined]
+        _append(job, generation, generation.values, extras, named=False)
         update = [job.span(generation)]
     else:
         atom = job.atom(generation)
@@ -146,7 +146,7 @@ def _http_options(job: Job, node: ast.expr) -> list[Part]:
     return []
 
 
-def _literal(node: ast.expr) -> bool:
+def _literal(node: ast.expr) -> TypeGuard[ast.Dict]:
     """Whether it is a dict whose keys can be names of arguments."""
     return isinstance(node, ast.Dict) and all(
         isinstance(key, ast.Constant) and isinstance(key.value, str) and key.value.isidentifier()

@@ -31,8 +31,7 @@ def rewrite(job: Job) -> None:
         outer = None if parent is None else job.kinds.symbol(parent)
         if name == "GenerativeModel" and outer in _CALLED:
             continue
-        longer = isinstance(parent, ast.Attribute) and outer is not None
-        if longer and not _stops(job, parent):  # type: ignore[arg-type]
+        if isinstance(parent, ast.Attribute) and outer is not None and not _stops(job, parent):
             continue
         if isinstance(parent, ast.Call) and parent.func is node:
             if name in _CALLED:

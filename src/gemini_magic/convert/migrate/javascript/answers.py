@@ -47,7 +47,7 @@ def _bindings(job: Job) -> list[Binding]:
 
 def _base(job: Job, binding: Binding) -> Kind | None:
     """What a pattern takes apart."""
-    return job.kinds.apart(binding)
+    return job.kinds.names.apart(binding)
 
 
 def _whole(job: Job, kind: Kind) -> bool:

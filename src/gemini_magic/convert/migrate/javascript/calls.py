@@ -78,12 +78,12 @@ def _rewrite(job: Job, models: Models, asked: Asked, kind: Kind | None) -> None:
         job.assisted(chain.first, "optional", "this was only called if there was a model")
     given = job.code.arguments(chain.steps[asked.call])
     if name in ("generateContent", "generateContentStream"):
-        top, config = _contents(job, asked, given, models)
+        top, config = _contents(job, given)
         parts = _request(job, models, asked, f".models.{name}", top, config)
         wraps = job.collects(chain.steps[asked.call].first) if name.endswith("Stream") else ""
         _put(job, asked, [f"{wraps}(", *parts, ")"] if wraps else parts)
     elif name == "startChat":
-        top, config = _chat(job, asked, given)
+        top, config = _chat(job, given)
         _put(job, asked, _request(job, models, asked, ".chats.create", top, config))
     elif name == "countTokens":
         top = _counted(job, asked, given)
@@ -212,8 +212,7 @@ def _at_once(job: Job, asked: Asked, method: str, top: list[Piece], config: list
 # --- what is asked ---
 
 
-def _contents(job: Job, asked: Asked, given: list[tuple[int, int]], models: Models
-              ) -> tuple[list[Piece], list[Piece]]:  # fmt: skip
+def _contents(job: Job, given: list[tuple[int, int]]) -> tuple[list[Piece], list[Piece]]:
     code = job.code
     if not given:
         return [], []
@@ -221,11 +220,7 @@ def _contents(job: Job, asked: Asked, given: list[tuple[int, int]], models: Mode
     top: list[Piece] = []
     config: list[Piece] = []
     if code.is_object(first, last):
-        for entry, piece in objects.pieces(code, first):
-            if entry.key == "contents":
-                top.append(piece)
-            else:
-                config += _own(entry.key) + setting(job, entry, piece)
+        top, config = _parted(job, first, "contents")
     else:
         value = code.span(first, last)
         keys = _request_keys(job, first, last)
@@ -243,6 +238,18 @@ def _contents(job: Job, asked: Asked, given: list[tuple[int, int]], models: Mode
                     config.append(objects.new(f"{key}: ", value, f".{key}"))
     for options in given[1:]:
         config += request_options(job, *options)
+    return top, config
+
+
+def _parted(job: Job, opened: int, name: str) -> tuple[list[Piece], list[Piece]]:
+    """An object's entries: the one of that name, and all others as settings."""
+    top: list[Piece] = []
+    config: list[Piece] = []
+    for entry, piece in objects.pieces(job.code, opened):
+        if entry.key == name:
+            top.append(piece)
+        else:
+            config += _own(entry.key) + setting(job, entry, piece)
     return top, config
 
 
@@ -267,25 +274,18 @@ def _request_keys(job: Job, first: int, last: int) -> set[str] | None:
     return keys if "contents" in keys else None
 
 
-def _chat(job: Job, asked: Asked, given: list[tuple[int, int]]) -> tuple[list[Piece], list[Piece]]:
+def _chat(job: Job, given: list[tuple[int, int]]) -> tuple[list[Piece], list[Piece]]:
     code = job.code
     if not given:
         return [], []
     first, last = given[0]
-    top: list[Piece] = []
-    config: list[Piece] = []
-    if not code.is_object(first, last):
-        value = code.span(first, last)
-        job.assisted(first, "chat", "look at what these settings have; history and "
-                     "generationConfig are taken")  # fmt: skip
-        return ([objects.new("history: ", value, ".history")],
-                [objects.new("...", value, ".generationConfig")])  # fmt: skip
-    for entry, piece in objects.pieces(code, first):
-        if entry.key == "history":
-            top.append(piece)
-        else:
-            config += _own(entry.key) + setting(job, entry, piece)
-    return top, config
+    if code.is_object(first, last):
+        return _parted(job, first, "history")
+    value = code.span(first, last)
+    job.assisted(first, "chat", "look at what these settings have; history and "
+                 "generationConfig are taken")  # fmt: skip
+    return ([objects.new("history: ", value, ".history")],
+            [objects.new("...", value, ".generationConfig")])  # fmt: skip
 
 
 def _counted(job: Job, asked: Asked, given: list[tuple[int, int]]) -> list[Piece]:

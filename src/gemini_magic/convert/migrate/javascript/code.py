@@ -183,6 +183,10 @@ class Code:
         """Whether it is the name after a dot."""
         return self.sign(at - 1) in (".", "?.")
 
+    def fills(self, at: int) -> bool:
+        """Whether ``??=``, ``||=`` or ``&&=`` stands there."""
+        return self.sign(at) in ("??", "||", "&&") and self.sign(at + 1) == "="
+
     def is_key(self, at: int) -> bool:
         """Whether a name is an object's key (or a label, or a field), not a value."""
         if self.sign(at + 1) != ":" or self.is_member(at):
@@ -296,14 +300,15 @@ class Code:
             return None
         steps: list[Step] = []
         at = last + 1
-        while at < len(self.tokens) and (step := self._step(at)) is not None:
+        while at < len(self.tokens) and (step := self.step(at)) is not None:
             steps.append(step)
             at = step.last + 1
         chain = Chain(first, last, tuple(steps))
         self._chains[first] = chain
         return chain
 
-    def _step(self, at: int) -> Step | None:
+    def step(self, at: int) -> Step | None:
+        """What follows a value, if it begins here."""
         sign = self.sign(at)
         optional = sign == "?."
         if sign == "." or (optional and self.tokens[at + 1].kind == "name"):

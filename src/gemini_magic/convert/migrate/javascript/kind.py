@@ -52,6 +52,11 @@ def promise(tag: str) -> Kind:
     return Kind("promise", inner=Kind(tag))
 
 
+def awaited(kind: Kind | None) -> Kind | None:
+    """What ``await`` makes of it."""
+    return kind.inner if kind is not None and kind.tag == "promise" else kind
+
+
 def item_of(kind: Kind | None) -> Kind | None:
     if kind is None:
         return None

@@ -1,5 +1,5 @@
-/** A stream, and the whole answer that comes of it. */
-async function collected(asked: any): Promise<any> {
+/** A stream's pieces as they come, and what is made of all of them when it ends. */
+async function withWhole(asked: any, whole: any): Promise<any> {
   const source = await asked;
   const pieces: any[] = [];
   let wake = () => {};
@@ -15,19 +15,7 @@ async function collected(asked: any): Promise<any> {
       wake();
     }
   })();
-  const response = read.then(() => {
-    const last = pieces[pieces.length - 1];
-    const parts = pieces.flatMap((one: any) => one.candidates?.[0]?.content?.parts ?? []);
-    const calls = parts.flatMap((one: any) => (one.functionCall ? [one.functionCall] : []));
-    const content = { role: "model", parts };
-    return {
-      candidates: [{ ...last?.candidates?.[0], content }],
-      usageMetadata: last?.usageMetadata,
-      promptFeedback: pieces[0]?.promptFeedback,
-      text: pieces.map((one: any) => one.text ?? "").join(""),
-      functionCalls: calls.length ? calls : undefined,
-    };
-  });
+  const response = read.then(() => whole(pieces));
   response.catch(() => {});
   async function* stream(): AsyncGenerator<any> {
     for (let at = 0; ; at++) {
@@ -43,24 +31,26 @@ async function collected(asked: any): Promise<any> {
   return { stream: stream(), response };
 }
 
+/** A stream, and the whole answer that comes of it. */
+function collected(asked: any): Promise<any> {
+  return withWhole(asked, (pieces: any[]) => {
+    const last = pieces[pieces.length - 1];
+    const parts = pieces.flatMap((one: any) => one.candidates?.[0]?.content?.parts ?? []);
+    const calls = parts.flatMap((one: any) => (one.functionCall ? [one.functionCall] : []));
+    const content = { role: "model", parts };
+    return {
+      candidates: [{ ...last?.candidates?.[0], content }],
+      usageMetadata: last?.usageMetadata,
+      promptFeedback: pieces[0]?.promptFeedback,
+      text: pieces.map((one: any) => one.text ?? "").join(""),
+      functionCalls: calls.length ? calls : undefined,
+    };
+  });
+}
+
 /** A stream of openai's, and the whole answer that comes of it. */
-async function collectedAnswer(asked: any): Promise<any> {
-  const source = await asked;
-  const pieces: any[] = [];
-  let wake = () => {};
-  let over = false;
-  const read = (async () => {
-    try {
-      for await (const piece of source) {
-        pieces.push(piece);
-        wake();
-      }
-    } finally {
-      over = true;
-      wake();
-    }
-  })();
-  const response = read.then(() => {
+function collectedAnswer(asked: any): Promise<any> {
+  return withWhole(asked, (pieces: any[]) => {
     const choices = pieces.flatMap((one: any) => one.choices?.slice(0, 1) ?? []);
     const content = choices.map((one: any) => one.delta?.content ?? "").join("");
     const calls: any[] = [];
@@ -76,19 +66,6 @@ async function collectedAnswer(asked: any): Promise<any> {
     const usage = pieces.map((one: any) => one.usage).filter(Boolean).pop();
     return { choices: [{ index: 0, message, finish_reason }], usage };
   });
-  response.catch(() => {});
-  async function* stream(): AsyncGenerator<any> {
-    for (let at = 0; ; at++) {
-      while (at >= pieces.length) {
-        if (over) return await read;
-        await new Promise((resolve: any) => {
-          wake = resolve;
-        });
-      }
-      yield pieces[at];
-    }
-  }
-  return { stream: stream(), response };
 }
 
 /** The request of openai's chat endpoint that means one of Gemini's. */

@@ -70,7 +70,7 @@ def _names(job: Job, one: Import) -> list[Name]:
             if binding.how == "value" and len(binding.path) == 1 and binding.value >= 0:
                 end = job.code.end(binding.value)
                 if binding.value <= one.first and end >= one.last and binding.pattern >= 0:
-                    kind = job.kinds.base(binding)
+                    kind = job.kinds.names.base(binding)
                     if kind is None or kind.tag != "module":
                         continue
                     for entry in job.code.entries(binding.pattern):

@@ -135,7 +135,7 @@ def portable(kind: Kind | None, kinds: Kinds) -> Kind | None:
     if kind is None:
         return None
     if kind.tag == "function":
-        inner = portable(kinds.returned(kind), kinds)
+        inner = portable(kinds.members.returned(kind.origin), kinds)
         return None if inner is None else Kind("loader", inner=inner)
     if kind.tag in _TOLD:
         inner = portable(kind.inner, kinds)
@@ -170,18 +170,18 @@ def _exports(
         for first, last in code.pieces(at + 1):
             binding = scopes.resolve(first)
             if binding is not None:
-                yield code.name(last), kinds.of_binding(binding)
+                yield code.name(last), kinds.names.of(binding)
     elif word == "default":
         yield "default", kinds.of(at + 2, code.end(at + 2))
         binding = scopes.resolve(at + 3) or scopes.resolve(at + 4)
         if code.name(at + 2) in ("function", "async") and binding is not None:
-            yield "default", kinds.of_binding(binding)
+            yield "default", kinds.names.of(binding)
     elif word in ("const", "let", "var", "function", "async", "class"):
         for several in scopes.bindings.values():
             for one in several:
                 start = one.pattern - 2 if one.pattern >= 0 else one.at - 2
                 if at in (start, start - 1) and one.how in ("value", "function"):
-                    yield one.name, kinds.of_binding(one)
+                    yield one.name, kinds.names.of(one)
 
 
 def _assigned(code: Code, kinds: Kinds, at: int) -> Iterator[tuple[str, Kind | None]]:

@@ -7,6 +7,7 @@ import ast
 from gemini_magic.convert.migrate import answers as shared
 from gemini_magic.convert.migrate import old_sdk
 from gemini_magic.convert.migrate.kind import PALM
+from gemini_magic.convert.migrate.source import Part
 from gemini_magic.convert.migrate.to_openai.target import Target
 
 _USAGE = {"prompt_token_count": "prompt_tokens", "candidates_token_count": "completion_tokens",
@@ -157,8 +158,8 @@ class Reading:
                 quote = job.quote(node)
                 self._change(node, *atom, f"[{quote}model{quote}]")
 
-    def _change(self, node: ast.expr, *parts: object) -> None:
-        if self.job.replace(node, *parts):  # type: ignore[arg-type]
+    def _change(self, node: ast.expr, *parts: Part) -> None:
+        if self.job.replace(node, *parts):
             self.job.done(node, "answer")
 
     def _text(self, node: ast.Attribute) -> None:

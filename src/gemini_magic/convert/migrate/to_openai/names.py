@@ -115,9 +115,9 @@ def _failure(target: Target, node: ast.Name | ast.Attribute, short: str) -> None
             return
         assert parent is not None
         for one in ast.walk(parent):
-            code = isinstance(one, ast.Attribute) and one.attr == "code"
-            if code and isinstance(one.value, ast.Name) and one.value.id == name:  # type: ignore[attr-defined]
-                job.replace(one, f"{name}.status_code")
+            match one:
+                case ast.Attribute(value=ast.Name(id=said), attr="code") if said == name:
+                    job.replace(one, f"{name}.status_code")
 
 
 def _service(target: Target, call: ast.Call) -> None:

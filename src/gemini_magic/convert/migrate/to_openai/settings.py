@@ -109,8 +109,7 @@ def _makes(target: Target, call: ast.expr) -> bool:
 def _functions(target: Target, node: ast.expr) -> bool:
     """Whether these tools are functions; what else they are is taken out."""
     for value in target.job.kinds.values(node):
-        listed = isinstance(value, ast.List | ast.Tuple)
-        for one in value.elts if listed else [value]:  # type: ignore[attr-defined]
+        for one in value.elts if isinstance(value, ast.List | ast.Tuple) else [value]:
             words = [each.value for each in ast.walk(one) if isinstance(each, ast.Constant)]
             if set(words) & set(_NO_FUNCTION) or (isinstance(one, ast.Dict) and not words):
                 target.job.assisted(node, "tools", "these tools were taken out: OpenAI's chat "

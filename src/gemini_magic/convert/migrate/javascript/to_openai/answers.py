@@ -35,7 +35,7 @@ def rewrite(job: Job) -> None:
                 _bytes(job, chain, number)
     for several in job.scopes.bindings.values():
         for binding in several:
-            base = job.kinds.apart(binding)
+            base = job.kinds.names.apart(binding)
             if base is None or base.tag not in ("response", "chunk", "embedded", "images"):
                 continue
             if binding.path[-1] != "...":

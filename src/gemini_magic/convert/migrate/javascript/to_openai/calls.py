@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gemini_magic.convert.migrate.javascript.code import Chain, Entry
 from gemini_magic.convert.migrate.javascript.job import Job
 from gemini_magic.convert.migrate.javascript.kind import Kind
@@ -144,60 +146,65 @@ def _is_text(job: Job, first: int, last: int) -> bool:
 
 def _embedded(job: Job, chain: Chain, number: int, given: tuple[int, int]) -> None:
     code = job.code
-    made: list[Part] = []
-    if not code.is_object(*given):
+
+    def worded(entry: Entry) -> list[Part]:
+        value = code.span(entry.value, entry.last)
+        if entry.key == "outputDimensionality":
+            return ["dimensions: ", value]
+        if entry.key != "contents":
+            return []
+        plain = code.tokens[entry.value].kind == "text" and entry.value == entry.last
+        return (
+            ["input: ", value] if plain else ["input: ", job.function("inputOf"), "(", value, ")"]
+        )
+
+    if code.is_object(*given):
+        made = _entries(job, given[0], "embed", worded)
+    else:
         value = code.span(*given)
         made = ["model: ", value, ".model, input: ", job.function("inputOf"), "(", value,
                 ".contents)"]  # fmt: skip
-    for entry in code.entries(given[0]) if code.is_object(*given) else ():
-        value = code.span(entry.value, entry.last)
-        if entry.key == "contents":
-            plain = code.tokens[entry.value].kind == "text" and entry.value == entry.last
-            inner: list[Part] = [value] if plain else [job.function("inputOf"), "(", value, ")"]
-            made += [", " if made else "", "input: ", *inner]
-        elif entry.key == "config" and code.is_object(entry.value, entry.last):
-            for setting in code.entries(entry.value):
-                if setting.key == "outputDimensionality":
-                    made += [", dimensions: ", code.span(setting.value, setting.last)]
-                else:
-                    job.assisted(setting.first, "embed", f"{setting.key} has no equal and is not "
-                                 "sent")  # fmt: skip
-        elif entry.key == "config":
-            job.assisted(entry.first, "embed", "this config is not sent")
-        else:
-            made += [", " if made else "", code.span(entry.first, entry.last)]
     client = _client(job, chain, number)
     _put(job, chain, number, [client, ".embeddings.create({ ", *made, " })"])
 
 
 def _pictures(job: Job, chain: Chain, number: int, given: tuple[int, int]) -> None:
     code = job.code
-    if not code.is_object(*given):
+
+    def worded(entry: Entry) -> list[Part]:
+        text = str(code.tokens[entry.value].value) if entry.value == entry.last else ""
+        if entry.key == "numberOfImages":
+            return ["n: ", code.span(entry.value, entry.last)]
+        return [f'size: "{_SIZES[text]}"'] if entry.key == "aspectRatio" and text in _SIZES else []
+
+    client = _client(job, chain, number)
+    if code.is_object(*given):
+        inner = _entries(job, given[0], "images", worded)
+        made: list[Part] = ["{ ", *inner, ', response_format: "b64_json" }']
+    else:
         job.assisted(chain.first, "images", "look at what this request has: n, size, and "
                      'response_format: "b64_json" are openai\'s')  # fmt: skip
-        client = _client(job, chain, number)
-        _put(job, chain, number, [client, ".images.generate(", code.span(*given), ")"])
-        return
-    made: list[Part] = []
-    for entry in code.entries(given[0]):
-        if entry.key == "config" and code.is_object(entry.value, entry.last):
-            for setting in code.entries(entry.value):
-                value = code.span(setting.value, setting.last)
-                text = code.tokens[setting.value].value if setting.value == setting.last else ""
-                if setting.key == "numberOfImages":
-                    made += [", n: ", value]
-                elif setting.key == "aspectRatio" and text in _SIZES:
-                    made.append(f', size: "{_SIZES[str(text)]}"')
-                else:
-                    job.assisted(setting.first, "images", f"{setting.key} has no equal and is not "
-                                 "sent")  # fmt: skip
-        elif entry.key == "config":
-            job.assisted(entry.first, "images", "this config is not sent")
+        made = [code.span(*given)]
+    _put(job, chain, number, [client, ".images.generate(", *made, ")"])
+
+
+def _entries(job: Job, opened: int, rule: str, worded: Callable[[Entry], list[Part]]) -> list[Part]:
+    """A request's entries, its settings beside them; ``worded`` says in openai's words what has
+    others there, else nothing."""
+    code = job.code
+    made: list[list[Part]] = []
+    for entry in code.entries(opened):
+        if entry.key != "config":
+            made.append(worded(entry) or [code.span(entry.first, entry.last)])
+        elif not code.is_object(entry.value, entry.last):
+            job.assisted(entry.first, rule, "this config is not sent")
         else:
-            made += [", " if made else "", code.span(entry.first, entry.last)]
-    made.append(', response_format: "b64_json"')
-    client = _client(job, chain, number)
-    _put(job, chain, number, [client, ".images.generate({ ", *made, " })"])
+            for setting in code.entries(entry.value):
+                if parts := worded(setting):
+                    made.append(parts)
+                else:
+                    job.assisted(setting.first, rule, f"{setting.key} has no equal and is not sent")
+    return [part for parts in made for part in (", ", *parts)][1:]
 
 
 def no_equals(job: Job) -> None:

@@ -76,7 +76,7 @@ def _taken_apart(job: Job, one: Import, name: str) -> None:
         for binding in several:
             if binding.how != "value" or len(binding.path) != 1 or binding.pattern < 0:
                 continue
-            kind = job.kinds.base(binding)
+            kind = job.kinds.names.base(binding)
             if kind is not None and kind.tag == "module" and (
                 binding.value <= one.first <= code.end(binding.value)
             ):  # fmt: skip
