@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gemini_magic.notebook.answer_blocks import LEAST, LONG, MIME
@@ -89,6 +89,7 @@ def test_a_definition_holds_all_together() -> None:
     assert len(cleaned(none).blocks) == 2
 
 
+@example("\na word\n", [1])
 @given(st.lists(LINES, max_size=40).map("\n".join), st.lists(st.integers(1, 30), min_size=1))
 def test_a_stream_is_cut_as_the_whole_is(text: str, steps: list[int]) -> None:
     """And what was cut once stays so, whatever comes."""

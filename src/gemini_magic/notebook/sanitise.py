@@ -132,7 +132,7 @@ class Sanitiser:
         for piece in rest:
             self._scanner.line("".join(self._line), "\n")
             self._line = [piece]
-        if rest and self._scanner.out:
+        if self._scanner.out or self._scanner.cuts:
             self._lengths.add(self._scanner.out, self._scanner.cuts)
             self._closed += "".join(self._scanner.out)
             self._scanner.out.clear()
