@@ -34,9 +34,8 @@ def _chromium() -> str:
     return program() or missing("Chromium (apt-get install chromium, or GEMINI_MAGIC_CHROMIUM)")
 
 
-@pytest.fixture(scope="package")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A JupyterLab server of this folder's own."""
+def started_lab(folder: Path) -> Iterator[Lab]:
+    """A JupyterLab server in a folder, for a fixture."""
     for package in ("playwright", "jupyterlab"):
         if find_spec(package) is None:
             missing(package)
@@ -44,9 +43,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     from tests.browser.lab import Lab
 
     OUTPUT.mkdir(exist_ok=True)
-    running = Lab(tmp_path_factory.mktemp("lab"))
+    running = Lab(folder)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="package")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab server of this folder's own."""
+    yield from started_lab(tmp_path_factory.mktemp("lab"))
 
 
 @pytest.fixture(scope="package")

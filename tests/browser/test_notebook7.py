@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.conftest import missing, picture
+from tests.browser.conftest import missing, picture, started_lab
 from tests.browser.lab import READY, Lab, Notebook, Witness
 from tests.browser.test_lab_editor import coloured, words
 from tests.wire import Answer, GoogleServer, Usage
@@ -64,13 +64,23 @@ class Notebook7(Notebook):
         assert errors + self.witness.elsewhere + self.witness.dialogs == []
 
 
+@pytest.fixture(scope="package")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A server of these tests' own.
+
+    One that has served a file of Notebook refuses (403) Lab's file of that name from then on:
+    ``FileFindHandler`` of jupyter_server remembers paths by their names alone.
+    """
+    if find_spec("notebook") is None:
+        missing("notebook")
+    yield from started_lab(tmp_path_factory.mktemp("notebook7"))
+
+
 @pytest.fixture
 def notebook7(
     lab: Lab, chromium: BrowserContext, google: GoogleServer
 ) -> Iterator[Callable[..., Notebook7]]:
     """``notebook7(name, *cells)``: a notebook in which the extension is loaded."""
-    if find_spec("notebook") is None:
-        missing("notebook")
     expect.set_options(timeout=LONG)
     for folder in ("data", "state"):
         shutil.rmtree(lab.home / folder, ignore_errors=True)

@@ -50,9 +50,10 @@ def limits(model: str, **sizes: int) -> str:
 
 
 def ask(model: str, count: int, text: str = "question") -> str:
-    """A cell that asks a model so many times, and shows nothing of it."""
+    """A cell that asks a model so many times, in a second or more, and shows nothing of it."""
     line = f"f'--quiet -m {model} {text} {{n}}'"
-    return f"for n in range({count}):\n    get_ipython().run_line_magic('gemini', {line})"
+    asks = f"get_ipython().run_line_magic('gemini', {line})"
+    return f"import time\nfor n in range({count}):\n    {asks}\n    time.sleep({1 / count})"
 
 
 # Not awaited: where a second change comes before the first is done, that one never says so.
