@@ -51,8 +51,8 @@ class Engine:
 
     ``log`` gets every reply and its origin when its run is over, on a thread of its own; ``place``
     tells the notebook and the cell of whoever asks, on their thread. Without ``admission`` nothing
-    is counted; without ``cache`` no answer is stored. ``after`` is called with the notebook after
-    each run but the last ones of a process, on the log's thread, once the answer is drawn.
+    is counted; without ``cache`` no answer is stored. ``after`` is called with the notebook once
+    an answer is drawn and nothing else runs, on the log's thread; not as a process ends.
     """
 
     def __init__(
@@ -267,7 +267,7 @@ class Engine:
         def note() -> None:
             time.sleep(max(0.0, ended + _DRAWN - time.monotonic()))
             self._note(run, reply, origin)
-            if self._after is not None:
+            if self._after is not None and not self._running:
                 self._after(origin.notebook)
 
         try:
